@@ -1,0 +1,63 @@
+# `make help` lists what there is.
+PYTHON ?= python3
+VENV ?= .venv
+BIN := $(VENV)/bin
+
+.DEFAULT_GOAL := help
+.PHONY: help run test lint format types contracts pytest screenshots lock clean
+
+help:  ## List the targets.
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' Makefile
+
+run: $(VENV)/run.stamp  ## Install, migrate, and serve on HOST:PORT (127.0.0.1:8000).
+	@$(BIN)/flask init
+	@exec $(BIN)/gunicorn -c python:bastion.gunicorn wsgi:app
+
+test: lint types contracts pytest  ## Check everything: lint, format, types, imports, and all tests.
+
+lint: $(VENV)/test.stamp  ## Lint and check the format.
+	$(BIN)/ruff check
+	$(BIN)/ruff format --check
+
+types: $(VENV)/test.stamp  ## Check types.
+	$(BIN)/mypy
+
+contracts: $(VENV)/test.stamp  ## Check that imports run one way.
+	$(BIN)/lint-imports
+
+pytest: $(VENV)/test.stamp  ## Run the tests, on SQLite and PostgreSQL, with a real server and a real browser.
+	@sh tests/ensure_chromium.sh
+	$(BIN)/pytest
+
+format: $(VENV)/test.stamp  ## Rewrite the code in the house's format.
+	$(BIN)/ruff check --fix-only
+	$(BIN)/ruff format
+
+screenshots: $(VENV)/test.stamp  ## Write pictures of every page to screenshots/.
+	@sh tests/ensure_chromium.sh
+	$(BIN)/python -m tests.browser.screenshots
+
+lock:  ## Pin the newest dependencies that setup.cfg allows, with hashes.
+	$(PYTHON) -m venv $(VENV)-lock
+	$(VENV)-lock/bin/pip install --quiet uv
+	$(VENV)-lock/bin/uv pip compile --upgrade --quiet --universal --python-version 3.11 --generate-hashes --no-annotate \
+	  --custom-compile-command "make lock" setup.cfg requirements/build.in -o requirements/run.txt
+	$(VENV)-lock/bin/uv pip compile --upgrade --quiet --universal --python-version 3.11 --generate-hashes --no-annotate \
+	  --custom-compile-command "make lock" --constraint requirements/run.txt --extra test setup.cfg requirements/build.in -o requirements/test.txt
+	rm -r $(VENV)-lock
+
+clean:  ## Remove what was installed and cached; instance/ stays.
+	rm -rf $(VENV) build dist *.egg-info .mypy_cache .pytest_cache .ruff_cache .import_linter_cache .hypothesis
+
+$(BIN)/python:
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Bastion needs Python 3.11 or newer: make PYTHON=python3.12 ...")'
+	@$(PYTHON) -m venv $(VENV) || { rm -rf $(VENV); echo "Python's venv module is missing: apt-get install python3-venv"; exit 1; }
+
+$(VENV)/run.stamp: requirements/run.txt setup.cfg pyproject.toml | $(BIN)/python
+	$(BIN)/pip install --disable-pip-version-check --require-hashes -r requirements/run.txt
+	$(BIN)/pip install --disable-pip-version-check --quiet --no-deps --no-build-isolation -e .
+	@touch $@
+
+$(VENV)/test.stamp: requirements/test.txt $(VENV)/run.stamp
+	$(BIN)/pip install --disable-pip-version-check --require-hashes -r requirements/test.txt
+	@touch $@

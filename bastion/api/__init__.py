@@ -1,0 +1,16 @@
+"""The JSON API, ``/api/v1``: AIDR Bastion's paths and shapes, and what they lack."""
+
+from flask import Blueprint, Flask
+
+from bastion.api import events, flow, rules
+from bastion.extensions import csrf
+
+
+def register(app: Flask) -> None:
+    """Adds the API's routes to the application."""
+    blueprint = Blueprint("api", __name__, url_prefix="/api/v1")
+    for module in (flow, rules, events):
+        module.add_routes(blueprint)
+    # Tokens travel in headers that no other site can make a browser send, so there is no forgery to guard against.
+    csrf.exempt(blueprint)
+    app.register_blueprint(blueprint)

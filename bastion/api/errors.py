@@ -1,0 +1,48 @@
+"""Every error of the API as JSON: ``error`` is a word for programs, ``detail`` a sentence, ``errors`` the fields."""
+
+import logging
+from typing import Any
+from uuid import uuid4
+
+from flask import jsonify, request
+from werkzeug.exceptions import HTTPException
+from werkzeug.wrappers import Response
+
+from bastion.errors import BastionError, InvalidInput
+
+log = logging.getLogger(__name__)
+
+
+def answer_error(error: Exception) -> Response:
+    """The answer to anything that a route of the API raised, or to a path under it that there is not."""
+    if isinstance(error, HTTPException):
+        return _http_error(error)
+    if isinstance(error, BastionError) and error.word != BastionError.word:
+        return _bastion_error(error)
+    reference = uuid4().hex[:12]
+    log.error("unexpected error %s on %s %s", reference, request.method, request.path, exc_info=error)
+    return _problem(500, "internal", f"something failed here; the log has it under {reference}", reference=reference)
+
+
+def _bastion_error(error: BastionError) -> Response:
+    if error.status >= 500:
+        log.error("%s %s: %s", request.method, request.path, error, exc_info=error)
+    if isinstance(error, InvalidInput):
+        faults = [{"field": fault.field, "message": fault.message} for fault in error.faults]
+        return _problem(error.status, error.word, str(error), errors=faults)
+    return _problem(error.status, error.word, str(error))
+
+
+def _http_error(error: HTTPException) -> Response:
+    """HTTP's own: no such route, wrong method, too large, no right. Headers such as Allow are kept."""
+    response = _problem(error.code or 500, error.name.lower().replace(" ", "_"), error.description or error.name)
+    for name, value in error.get_headers():
+        if name not in ("Content-Type", "Content-Length"):
+            response.headers[name] = value
+    return response
+
+
+def _problem(status: int, word: str, detail: str, **more: Any) -> Response:
+    response: Response = jsonify({"error": word, "detail": detail, **more})
+    response.status_code = status
+    return response

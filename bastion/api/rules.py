@@ -1,0 +1,154 @@
+"""Rules over JSON, in AIDR Bastion's shapes with the new fields."""
+
+from typing import Annotated, Any
+
+from flask import Blueprint
+from pydantic import AfterValidator, BaseModel, Field, model_validator
+
+from bastion.api.parsing import Flag, Number, Text, body, query
+from bastion.engine import Action, RuleSpec, Severity
+from bastion.engine.rules import DEFAULT_LANGUAGE
+from bastion.errors import NotFound
+from bastion.extensions import db
+from bastion.models import MAX_ID, Rule
+from bastion.services import rules
+
+Lowered = AfterValidator
+
+
+class RuleIn(BaseModel):
+    """A new rule."""
+
+    uuid: Text = Field(default_factory=rules.new_uuid)
+    name: Text
+    details: Text
+    language: Text = DEFAULT_LANGUAGE
+    pattern: Text
+    action: Action
+    severity: Severity | None = None
+    category: Text | None = None
+    cwe_id: Text | None = None
+    enabled: Flag = True
+    author: Text | None = None
+    tags: list[Text] = []
+    references: list[Text] = []
+    false_positives: list[Text] = []
+
+
+class RuleChange(BaseModel):
+    """Changes to a rule: a field that is not sent stays. ``version`` is the one the changes were made on."""
+
+    name: Text = ""
+    details: Text = ""
+    language: Text = ""
+    pattern: Text = ""
+    action: Action = Action.NOTIFY
+    severity: Severity | None = None
+    category: Text | None = None
+    cwe_id: Text | None = None
+    enabled: Flag = True
+    author: Text | None = None
+    tags: list[Text] = []
+    references: list[Text] = []
+    false_positives: list[Text] = []
+    version: Number | None = None
+
+    @model_validator(mode="before")
+    @classmethod
+    def refuse_another_uuid(cls, content: Any) -> Any:
+        # AIDR Bastion's clients may send the rule back whole; its uuid is not theirs to change.
+        return {key: value for key, value in content.items() if key != "uuid"} if isinstance(content, dict) else content
+
+
+class RuleQuery(BaseModel):
+    """Filters of the list; they compose."""
+
+    skip: Annotated[int, Field(ge=0, le=MAX_ID)] = 0
+    limit: Annotated[int, Field(ge=1, le=1000)] = 100
+    category: Text | None = None
+    enabled: bool | None = None
+
+
+def list_rules() -> dict[str, Any]:
+    asked = query(RuleQuery)
+    total, found = rules.list_rules(
+        db.session(), category=asked.category, enabled=asked.enabled, skip=asked.skip, limit=asked.limit
+    )
+    return {"total": total, "rules": [shape(rule) for rule in found]}
+
+
+def get_rule(rule_id: int) -> dict[str, Any]:
+    return shape(_rule(rule_id))
+
+
+def create_rule() -> tuple[dict[str, Any], int]:
+    content = body(RuleIn).model_dump()
+    rule = rules.create_rule(db.session(), RuleSpec(**_tuples(content)))
+    db.session.commit()
+    return shape(rule), 201
+
+
+def update_rule(rule_id: int) -> dict[str, Any]:
+    changes = body(RuleChange).model_dump(exclude_unset=True)
+    version = changes.pop("version", None)
+    rule = rules.update_rule(db.session(), _rule(rule_id), _tuples(changes), version)
+    db.session.commit()
+    return shape(rule)
+
+
+def delete_rule(rule_id: int) -> tuple[str, int]:
+    """Takes the rule away. One that has triggered is archived instead: its triggers are evidence."""
+    rules.retire_rule(db.session(), _rule(rule_id))
+    db.session.commit()
+    return "", 204
+
+
+def toggle_rule(rule_id: int) -> dict[str, Any]:
+    rule = rules.toggle_rule(db.session(), _rule(rule_id))
+    db.session.commit()
+    return shape(rule)
+
+
+def shape(rule: Rule) -> dict[str, Any]:
+    """A rule as the API gives it."""
+    return {
+        "id": rule.id,
+        "uuid": rule.uuid,
+        "name": rule.name,
+        "details": rule.details,
+        "language": rule.language,
+        "pattern": rule.pattern,
+        "action": rule.action,
+        "severity": rule.severity,
+        "category": rule.category,
+        "cwe_id": rule.cwe_id,
+        "enabled": rule.enabled,
+        "created_at": rule.created_at.isoformat(),
+        "updated_at": rule.updated_at.isoformat(),
+        "version": rule.version,
+        "author": rule.author,
+        "tags": list(rule.tags),
+        "references": list(rule.references),
+        "false_positives": list(rule.false_positives),
+    }
+
+
+def _rule(rule_id: int) -> Rule:
+    rule = rules.get_rule(db.session(), rule_id)
+    if rule.archived_at is not None:
+        raise NotFound(f"rule {rule_id} is archived: it can be seen and restored on its page")
+    return rule
+
+
+def _tuples(content: dict[str, Any]) -> dict[str, Any]:
+    return {key: tuple(value) if isinstance(value, list) else value for key, value in content.items()}
+
+
+def add_routes(api: Blueprint) -> None:
+    one = "/rules/<int:rule_id>"
+    api.get("/rules")(list_rules)
+    api.post("/rules")(create_rule)
+    api.get(one)(get_rule)
+    api.put(one)(update_rule)
+    api.delete(one)(delete_rule)
+    api.patch(f"{one}/toggle")(toggle_rule)

@@ -1,0 +1,66 @@
+"""The kinds of detector there are: a rule's ``language`` names the pipeline that runs it.
+
+A new one is a module beside this file with a class that fits ``Detector``, and a row in ``PIPELINES``.
+"""
+
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from typing import Final, Protocol
+
+from bastion.engine.rules import RuleSpec
+from bastion.engine.verdict import Match, RuleFault, Span
+
+
+class Detector(Protocol):
+    """Rules of one language, compiled. Instances do not change and may be shared by threads."""
+
+    @property
+    def rejected(self) -> tuple[RuleFault, ...]:
+        """The rules that could not be compiled and do not run."""
+
+    def scan(self, text: str) -> tuple[tuple[Match, ...], tuple[RuleFault, ...]]:
+        """The rules that match, and those that could not finish."""
+
+    def every_span(self, rule: RuleSpec, text: str) -> tuple[Span, ...] | None:
+        """All spans of one rule, however many; ``None`` when they could not be found in time."""
+
+
+@dataclass(frozen=True, slots=True)
+class Pipeline:
+    """A kind of detector as flows and answers name it."""
+
+    id: str
+    name: str
+    description: str
+    language: str
+    build: Callable[[Iterable[RuleSpec]], Detector]
+    check: Callable[[str], None]
+    """Raises ``PatternError`` for a pattern that must not be saved."""
+
+
+def _build_regex(rules: Iterable[RuleSpec]) -> Detector:
+    from bastion.engine.detectors.regex_rules import RegexDetector
+
+    return RegexDetector(rules)
+
+
+def _check_regex(pattern: str) -> None:
+    from bastion.engine.detectors.regex_rules import check_pattern
+
+    check_pattern(pattern)
+
+
+PIPELINES: Final = (
+    Pipeline(
+        id="rule",
+        # AIDR Bastion's clients read this name in answers.
+        name="Rule Pipeline",
+        description="Regular expressions over the text.",
+        language="llm-regex-pattern",
+        build=_build_regex,
+        check=_check_regex,
+    ),
+)
+
+BY_LANGUAGE: Final = {pipeline.language: pipeline for pipeline in PIPELINES}
+BY_ID: Final = {pipeline.id: pipeline for pipeline in PIPELINES}

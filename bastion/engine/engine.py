@@ -1,0 +1,41 @@
+"""Rules compiled into something that judges texts."""
+
+from collections import defaultdict
+from collections.abc import Collection, Iterable
+
+from bastion.engine.detectors import BY_LANGUAGE, PIPELINES, Detector
+from bastion.engine.rules import RuleSpec
+from bastion.engine.verdict import PipelineVerdict, RuleFault, Span, Verdict
+
+
+class Engine:
+    """The rules given, compiled. It never changes and may be shared by threads; new rules make a new one.
+
+    A rule that cannot be compiled, or whose language no pipeline runs, is left out and listed in ``rejected``.
+    """
+
+    def __init__(self, rules: Iterable[RuleSpec]) -> None:
+        by_language: dict[str, list[RuleSpec]] = defaultdict(list)
+        for rule in rules:
+            by_language[rule.language].append(rule)
+        self._detectors: dict[str, Detector] = {
+            pipeline.id: pipeline.build(by_language.pop(pipeline.language, ())) for pipeline in PIPELINES
+        }
+        rejected = [fault for detector in self._detectors.values() for fault in detector.rejected]
+        for language, orphans in by_language.items():
+            reason = f"no pipeline runs the language {language!r}; there are {', '.join(BY_LANGUAGE)}"
+            rejected.extend(RuleFault(rule, reason) for rule in orphans)
+        self.rejected = tuple(rejected)
+
+    def scan(self, text: str, pipelines: Collection[str] | None = None) -> Verdict:
+        """Judges a text by the pipelines named, or by all there are, in the order of ``PIPELINES``."""
+        verdicts = []
+        for pipeline in PIPELINES:
+            if pipelines is None or pipeline.id in pipelines:
+                matches, faults = self._detectors[pipeline.id].scan(text)
+                verdicts.append(PipelineVerdict(pipeline.id, matches, faults))
+        return Verdict(tuple(verdicts))
+
+    def every_span(self, rule: RuleSpec, text: str) -> tuple[Span, ...] | None:
+        """All spans of a rule that this engine runs; ``None`` when they could not all be found in time."""
+        return self._detectors[BY_LANGUAGE[rule.language].id].every_span(rule, text)

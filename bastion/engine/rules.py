@@ -1,0 +1,60 @@
+"""A rule as a value: what to look for, what to do, how bad."""
+
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import Final
+
+DEFAULT_LANGUAGE: Final = "llm-regex-pattern"
+
+
+class Action(StrEnum):
+    """What a flow does when the rule matches."""
+
+    NOTIFY = "notify"
+    BLOCK = "block"
+
+
+class Severity(StrEnum):
+    """How bad a match is, from least to worst."""
+
+    INFORMATIONAL = "informational"
+    LOW = "low"
+    MEDIUM = "medium"
+    HIGH = "high"
+    CRITICAL = "critical"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RuleSpec:
+    """The whole content of a rule, without its life in a database.
+
+    ``pattern`` holds one expression a line; the rule matches when any of them does.
+    ``id`` and ``version`` are the stored rule's, and ``None`` and 1 for one that is not stored.
+    """
+
+    uuid: str
+    name: str
+    details: str
+    pattern: str
+    action: Action
+    language: str = DEFAULT_LANGUAGE
+    severity: Severity | None = None
+    category: str | None = None
+    cwe_id: str | None = None
+    enabled: bool = True
+    author: str | None = None
+    tags: tuple[str, ...] = ()
+    references: tuple[str, ...] = ()
+    false_positives: tuple[str, ...] = ()
+    id: int | None = None
+    version: int = 1
+
+
+def pattern_lines(pattern: str) -> list[tuple[int, str]]:
+    """The expressions of a pattern with their line numbers from 1; blank lines hold none.
+
+    Only a line feed, with or without a carriage return before it, ends a line: other Unicode line
+    separators are characters that an expression may look for.
+    """
+    lines = (line.removesuffix("\r") for line in pattern.split("\n"))
+    return [(number, line) for number, line in enumerate(lines, start=1) if line.strip()]

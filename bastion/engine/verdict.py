@@ -1,0 +1,73 @@
+"""What a scan found."""
+
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import Final
+
+from bastion.engine.rules import Action, RuleSpec
+
+Span = tuple[int, int]
+"""Start and end in code points of the original text, end exclusive."""
+
+RAW_VIEW: Final = "raw"
+"""The text as it was sent, as opposed to a normalised or decoded form of it."""
+
+
+class Status(StrEnum):
+    """The outcome for one text, or of one pipeline."""
+
+    ALLOW = "allow"
+    NOTIFY = "notify"
+    BLOCK = "block"
+    ERROR = "error"
+
+
+@dataclass(frozen=True, slots=True)
+class Match:
+    """One rule that matched: its first spans in order, and the text of the first."""
+
+    rule: RuleSpec
+    spans: tuple[Span, ...]
+    matched_text: str
+    view: str = RAW_VIEW
+
+
+@dataclass(frozen=True, slots=True)
+class RuleFault:
+    """A rule that could not be compiled, or could not finish on a text, and why."""
+
+    rule: RuleSpec
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class PipelineVerdict:
+    """What one pipeline says of a text."""
+
+    pipeline: str
+    matches: tuple[Match, ...] = ()
+    faults: tuple[RuleFault, ...] = ()
+
+    @property
+    def status(self) -> Status:
+        """The worst that happened: a block cannot be undone by a fault elsewhere, a fault outranks a notice."""
+        if any(match.rule.action is Action.BLOCK for match in self.matches):
+            return Status.BLOCK
+        if self.faults:
+            return Status.ERROR
+        return Status.NOTIFY if self.matches else Status.ALLOW
+
+
+@dataclass(frozen=True, slots=True)
+class Verdict:
+    """What every pipeline that ran says of a text."""
+
+    pipelines: tuple[PipelineVerdict, ...]
+
+    @property
+    def matches(self) -> tuple[Match, ...]:
+        return tuple(match for pipeline in self.pipelines for match in pipeline.matches)
+
+    @property
+    def faults(self) -> tuple[RuleFault, ...]:
+        return tuple(fault for pipeline in self.pipelines for fault in pipeline.faults)

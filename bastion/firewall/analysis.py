@@ -1,0 +1,168 @@
+"""One text in, its verdict and its stored event out."""
+
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from enum import StrEnum
+from typing import Any, Final
+
+from bastion.engine import Engine, Match, PipelineVerdict, Status, Verdict
+from bastion.engine.detectors import BY_ID
+from bastion.errors import TooLarge
+from bastion.firewall.flows import DEFAULT_FLOW, Flow, Flows
+from bastion.firewall.live import LiveRules
+from bastion.firewall.recording import (
+    EventRecord,
+    Recorder,
+    kept_match,
+    kept_text,
+    prompt_hash,
+    text_context,
+    trigger_rows,
+)
+from bastion.models import new_uid, utc_now
+from bastion.settings import SavePrompt
+
+MAX_PROMPT_BYTES: Final = 1024 * 1024
+"""The longest text, in bytes of UTF-8."""
+
+
+class Direction(StrEnum):
+    """Whether a text goes to the model or comes from it."""
+
+    INPUT = "input"
+    OUTPUT = "output"
+
+
+@dataclass(frozen=True, slots=True)
+class Submission:
+    """A text to be judged and where it comes from."""
+
+    prompt: str
+    flow_name: str = DEFAULT_FLOW
+    task_id: str | None = None
+    direction: Direction = Direction.INPUT
+    source: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Analysis:
+    """What was decided of a text, and by which engine. ``event_id`` is ``None`` while no event is stored."""
+
+    submission: Submission
+    flow: Flow
+    engine: Engine
+    status: Status
+    verdict: Verdict
+    uid: str
+    duration_us: int
+    event_id: int | None = None
+
+
+class Firewall:
+    """Everything that judging a text needs, held by one process."""
+
+    def __init__(self, flows: Flows, rules: LiveRules, recorder: Recorder, save_prompt: SavePrompt) -> None:
+        self.flows = flows
+        self.rules = rules
+        self.recorder = recorder
+        self.save_prompt = save_prompt
+
+    def analyze(self, submission: Submission) -> Analysis:
+        """Judges a text and commits its event before returning.
+
+        Raises:
+            NotFound, FlowUnavailable: for a flow that cannot run.
+            TooLarge: for a text over ``MAX_PROMPT_BYTES``.
+            NotRecorded: when the event could not be stored: then there is no verdict to act on.
+        """
+        return self.analyze_all([submission])[0]
+
+    def analyze_all(self, submissions: Sequence[Submission]) -> list[Analysis]:
+        """Judges several texts and commits their events in one transaction; raises as ``analyze``."""
+        judged = [self.judge(submission) for submission in submissions]
+        ids = self.recorder.record([self._event_record(analysis) for analysis in judged])
+        return [replace(analysis, event_id=event_id) for analysis, event_id in zip(judged, ids, strict=True)]
+
+    def judge(self, submission: Submission) -> Analysis:
+        """Judges a text and records nothing; raises as ``analyze`` does before it records."""
+        flow = self.flows.get(submission.flow_name)
+        check_size(submission.prompt)
+        engine = self.rules.current().engine
+        started = time.perf_counter_ns()
+        verdict = engine.scan(submission.prompt, flow.pipelines)
+        duration_us = (time.perf_counter_ns() - started) // 1000
+        return Analysis(submission, flow, engine, flow.decide(verdict), verdict, new_uid(), duration_us)
+
+    def _event_record(self, analysis: Analysis) -> EventRecord:
+        submission, prompt, now = analysis.submission, analysis.submission.prompt, utc_now()
+        kept = kept_text(analysis.engine, prompt, analysis.verdict, self.save_prompt)
+        event = {
+            "uid": analysis.uid,
+            "task_id": submission.task_id,
+            "prompt": kept,
+            "status": analysis.status.value,
+            "flow_name": analysis.flow.name,
+            "pipeline_results": {
+                "status": analysis.status.value,
+                "pipelines": [_result(one, kept) for one in reported(analysis.verdict)],
+            },
+            "timestamp": now,
+            "source": submission.source,
+            "direction": submission.direction.value,
+            "duration_us": analysis.duration_us,
+            "prompt_sha256": prompt_hash(prompt),
+            "context": text_context(prompt, self.save_prompt),
+        }
+        return EventRecord(event, trigger_rows(analysis.verdict, kept, now))
+
+
+def check_size(prompt: str) -> None:
+    """Raises ``TooLarge`` for a text over ``MAX_PROMPT_BYTES``."""
+    # A code point is at most four bytes, so most texts need not be encoded to be known to fit.
+    if len(prompt) * 4 > MAX_PROMPT_BYTES and len(prompt.encode("utf-8", "surrogatepass")) > MAX_PROMPT_BYTES:
+        raise TooLarge(f"prompt: has more than {MAX_PROMPT_BYTES} bytes of UTF-8")
+
+
+def reported(verdict: Verdict) -> list[PipelineVerdict]:
+    """The pipelines that an answer lists: those that did not allow."""
+    return [pipeline for pipeline in verdict.pipelines if pipeline.status is not Status.ALLOW]
+
+
+def answer(analysis: Analysis) -> dict[str, Any]:
+    """The API's answer, in AIDR Bastion's shape with what it lacks."""
+    return {
+        "status": analysis.status.value,
+        "event_id": analysis.event_id,
+        "event_uid": analysis.uid,
+        "pipelines": [_result(pipeline, analysis.submission.prompt) for pipeline in reported(analysis.verdict)],
+    }
+
+
+def _result(pipeline: PipelineVerdict, text: str | None) -> dict[str, Any]:
+    """One pipeline's verdict with the matches as they stand in ``text``, or without them if it is ``None``."""
+    result: dict[str, Any] = {
+        "status": pipeline.status.value,
+        "name": BY_ID[pipeline.pipeline].name,
+        "triggered_rules": [_triggered(match, text) for match in pipeline.matches],
+    }
+    if pipeline.faults:
+        result["errors"] = [
+            {"id": fault.rule.uuid, "name": fault.rule.name, "reason": fault.reason} for fault in pipeline.faults
+        ]
+    return result
+
+
+def _triggered(match: Match, text: str | None) -> dict[str, Any]:
+    rule = match.rule
+    return {
+        "id": rule.uuid,
+        "name": rule.name,
+        "details": rule.details,
+        "body": rule.pattern,
+        "action": rule.action.value,
+        "severity": rule.severity.value if rule.severity else None,
+        "cwe_id": rule.cwe_id,
+        "matched_text": kept_match(match, text),
+        "spans": [list(span) for span in match.spans],
+    }

@@ -1,0 +1,156 @@
+"""The rules in force: one engine a process, replaced within a second of any change to the stored rules."""
+
+import logging
+import os
+import threading
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Final
+
+import sqlalchemy as sa
+from sqlalchemy.exc import SQLAlchemyError
+from sqlalchemy.orm import Session
+
+from bastion.engine import Engine, RuleFault, RuleSpec
+from bastion.errors import RulesUnavailable
+from bastion.models import Rule, utc_now
+
+log = logging.getLogger(__name__)
+
+POLL_SECONDS: Final = 0.4
+"""Between two looks at the stored rules: with the build, an edit is in force within one second."""
+
+Revision = tuple[int, int, int, int, datetime | None]
+
+
+@dataclass(frozen=True, slots=True)
+class UnreadableRule:
+    """A stored row that cannot be read as a rule: another program wrote it."""
+
+    id: int
+    name: str
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class RuleSet:
+    """One state of the stored rules, compiled."""
+
+    engine: Engine
+    revision: Revision
+    rules: int
+    unreadable: tuple[UnreadableRule, ...]
+    built_at: datetime
+    build_seconds: float
+
+    @property
+    def rejected(self) -> tuple[RuleFault, ...]:
+        return self.engine.rejected
+
+    @property
+    def skipped(self) -> int:
+        return len(self.rejected) + len(self.unreadable)
+
+
+class LiveRules:
+    """Holds the newest rule set of this process and keeps it so from a thread of its own.
+
+    The thread starts with the first use in a process, so that it survives a server's fork.
+    """
+
+    def __init__(self, database: Callable[[], sa.Engine]) -> None:
+        self._database = database
+        self._lock = threading.Lock()
+        self._current: RuleSet | None = None
+        self._watcher: threading.Thread | None = None
+        self._process = 0
+        self._stopped = threading.Event()
+        self.unreachable_since: datetime | None = None
+
+    def current(self) -> RuleSet:
+        """The rules in force. The first call in a process loads them.
+
+        Raises:
+            RulesUnavailable: when they were never loaded and the database cannot be read.
+        """
+        rule_set = self._current
+        if rule_set is None or self._process != os.getpid():
+            return self._start()
+        return rule_set
+
+    def refresh(self) -> RuleSet:
+        """Looks at the stored rules now and compiles them if they have changed."""
+        with Session(self._database()) as session:
+            revision = _revision(session)
+            if self._current is None or revision != self._current.revision:
+                self._current = _load(session, revision)
+            return self._current
+
+    def stop(self) -> None:
+        """Ends the watching thread."""
+        self._stopped.set()
+        if self._watcher is not None and self._process == os.getpid():
+            self._watcher.join()
+
+    def _start(self) -> RuleSet:
+        with self._lock:
+            try:
+                rule_set = self.refresh()
+            except SQLAlchemyError as error:
+                raise RulesUnavailable(f"the rules could not be loaded ({type(error).__name__})") from error
+            if self._process != os.getpid():
+                self._process = os.getpid()
+                self._stopped = threading.Event()
+                self._watcher = threading.Thread(target=self._watch, name="live-rules", daemon=True)
+                self._watcher.start()
+            return rule_set
+
+    def _watch(self) -> None:
+        while not self._stopped.wait(POLL_SECONDS):
+            try:
+                self.refresh()
+                self.unreachable_since = None
+            except SQLAlchemyError as error:
+                if self.unreachable_since is None:
+                    self.unreachable_since = utc_now()
+                    log.error("the stored rules cannot be read, the rules in force stay: %s", type(error).__name__)
+
+
+def _revision(session: Session) -> Revision:
+    """A value that changes with every change to the rules, also by programs that know no ``version``."""
+    row = session.execute(
+        sa.select(
+            sa.func.count(),
+            sa.func.coalesce(sa.func.max(Rule.id), 0),
+            sa.func.coalesce(sa.func.sum(Rule.version), 0),
+            sa.func.coalesce(sa.func.sum(sa.cast(Rule.enabled, sa.Integer)), 0),
+            sa.func.max(Rule.updated_at),
+        ).select_from(Rule)
+    ).one()
+    return (row[0], row[1], row[2], row[3], row[4])
+
+
+def _load(session: Session, revision: Revision) -> RuleSet:
+    started = time.perf_counter()
+    specs: list[RuleSpec] = []
+    unreadable = []
+    for rule in session.scalars(sa.select(Rule).where(Rule.enabled, Rule.archived_at.is_(None)).order_by(Rule.id)):
+        try:
+            specs.append(rule.spec)
+        except ValueError as error:
+            unreadable.append(UnreadableRule(rule.id, rule.name, str(error)))
+    engine = Engine(specs)
+    for fault in engine.rejected:
+        log.error("rule %s (%s) is skipped: %s", fault.rule.id, fault.rule.uuid, fault.reason)
+    for row in unreadable:
+        log.error("rule %s is skipped: %s", row.id, row.reason)
+    return RuleSet(
+        engine=engine,
+        revision=revision,
+        rules=len(specs) - len(engine.rejected),
+        unreadable=tuple(unreadable),
+        built_at=utc_now(),
+        build_seconds=time.perf_counter() - started,
+    )

@@ -1,0 +1,26 @@
+"""What ``create_app()`` builds for a process, and how views reach it."""
+
+from dataclasses import dataclass
+
+from flask import current_app
+
+from bastion.firewall.analysis import Firewall
+from bastion.services.accounts import Accounts
+from bastion.services.tokens import Tokens
+from bastion.settings import Settings
+
+
+@dataclass(frozen=True, slots=True)
+class Runtime:
+    """The parts of one running Bastion."""
+
+    settings: Settings
+    firewall: Firewall
+    accounts: Accounts
+    tokens: Tokens
+
+
+def runtime() -> Runtime:
+    """The parts of the application that handles this request or command."""
+    parts: Runtime = current_app.extensions["bastion"]
+    return parts

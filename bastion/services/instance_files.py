@@ -1,0 +1,84 @@
+"""Small JSON files in ``instance/`` that several processes read and change."""
+
+import fcntl
+import os
+import secrets
+from collections.abc import Callable
+from pathlib import Path
+from typing import Generic, TypeVar
+
+from pydantic import BaseModel, TypeAdapter, ValidationError
+
+from bastion.errors import SettingsError
+
+Entry = TypeVar("Entry", bound=BaseModel)
+Result = TypeVar("Result")
+
+
+class InstanceFile(Generic[Entry]):
+    """Named entries of one kind in a file that only its owner may read; read again when somebody has changed it."""
+
+    def __init__(self, path: Path, kind: type[Entry]) -> None:
+        self.path = path
+        self._entries: TypeAdapter[dict[str, Entry]] = TypeAdapter(dict[str, kind])  # type: ignore[valid-type]
+        self._stamp: tuple[int, int, int] | None = None
+        self._content: dict[str, Entry] = {}
+
+    def read(self) -> dict[str, Entry]:
+        """The entries as they are now; none when there is no file.
+
+        Raises:
+            SettingsError: when the file is damaged.
+        """
+        try:
+            status = self.path.stat()
+        except FileNotFoundError:
+            return {}
+        stamp = (status.st_mtime_ns, status.st_ino, status.st_size)
+        if stamp != self._stamp:
+            self._content = self._parse()
+            self._stamp = stamp
+        return self._content
+
+    def change(self, edit: Callable[[dict[str, Entry]], Result]) -> Result:
+        """Applies one edit to the entries, alone, and replaces the file in one step."""
+        self.path.parent.mkdir(parents=True, exist_ok=True)
+        with open(self.path.with_suffix(".lock"), "a", encoding="ascii") as lock:
+            fcntl.flock(lock, fcntl.LOCK_EX)
+            entries = self._parse() if self.path.exists() else {}
+            result = edit(entries)
+            written = self._entries.dump_json(entries, indent=2, exclude_defaults=True)
+            write_private(self.path, written.decode() + "\n")
+        return result
+
+    def _parse(self) -> dict[str, Entry]:
+        try:
+            return self._entries.validate_json(self.path.read_bytes())
+        except OSError as error:
+            raise SettingsError(f"{self.path}: cannot be read: {error}") from None
+        except ValidationError as error:
+            # No input: the file holds hashes.
+            fault = error.errors(include_url=False, include_input=False, include_context=False)[0]
+            place = ".".join(map(str, fault["loc"])) or "the file"
+            raise SettingsError(f"{self.path}: is damaged at {place}: {fault['msg']}") from None
+
+
+def write_private(path: Path, content: str) -> None:
+    """Replaces a file in one step by one that only its owner may read."""
+    fresh = path.with_name(f".{path.name}.{os.getpid()}.{secrets.token_hex(4)}")
+    descriptor = os.open(fresh, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+    with open(descriptor, "w", encoding="utf-8") as file:
+        file.write(content)
+        file.flush()
+        os.fsync(file.fileno())
+    fresh.replace(path)
+
+
+def secret_key(path: Path) -> str:
+    """The session key in the file, made on first use; the first of several processes decides."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with open(path.with_suffix(".lock"), "a", encoding="ascii") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        if not path.exists():
+            write_private(path, secrets.token_hex(32) + "\n")
+        return path.read_text("ascii").strip()

@@ -1,0 +1,191 @@
+"""Rules as people keep them: listed, written, switched, put away."""
+
+from collections.abc import Sequence
+from dataclasses import fields, replace
+from enum import StrEnum
+from typing import Any, Final, TypeVar
+from uuid import uuid4
+
+import sqlalchemy as sa
+from sqlalchemy.exc import IntegrityError
+from sqlalchemy.orm import Session
+from sqlalchemy.orm.exc import StaleDataError
+
+from bastion.engine import Action, RuleSpec, Severity
+from bastion.engine.validation import check_rule
+from bastion.errors import Conflict, NotFound
+from bastion.models import MAX_ID, Rule, RuleTrigger, utc_now
+
+Word = TypeVar("Word", bound=StrEnum)
+
+CONTENT: Final = tuple(field.name for field in fields(RuleSpec) if field.name not in ("id", "version"))
+"""The fields of a rule that people write."""
+
+
+def list_rules(
+    session: Session,
+    *,
+    category: str | None = None,
+    enabled: bool | None = None,
+    skip: int = 0,
+    limit: int | None = None,
+) -> tuple[int, Sequence[Rule]]:
+    """How many rules in use fit the filters, and those of them from ``skip`` on, by id."""
+    chosen = sa.select(Rule).where(Rule.archived_at.is_(None))
+    if category is not None:
+        chosen = chosen.where(Rule.category == category)
+    if enabled is not None:
+        chosen = chosen.where(Rule.enabled.is_(enabled))
+    total = session.scalar(sa.select(sa.func.count()).select_from(chosen.subquery())) or 0
+    return total, session.scalars(chosen.order_by(Rule.id).offset(skip).limit(limit)).all()
+
+
+def archived_rules(session: Session) -> Sequence[Rule]:
+    return session.scalars(sa.select(Rule).where(Rule.archived_at.is_not(None)).order_by(Rule.id)).all()
+
+
+def any_rule(session: Session) -> bool:
+    return session.scalar(sa.select(Rule.id).limit(1)) is not None
+
+
+def categories(session: Session) -> Sequence[str]:
+    """The categories in use, by name."""
+    chosen = sa.select(Rule.category).where(Rule.category.is_not(None)).distinct().order_by(Rule.category)
+    return [category for category in session.scalars(chosen) if category]
+
+
+def get_rule(session: Session, rule_id: int) -> Rule:
+    """Raises ``NotFound``. An archived rule is found: its triggers still point to it."""
+    rule = session.get(Rule, rule_id) if rule_id <= MAX_ID else None
+    if rule is None:
+        raise NotFound(f"there is no rule {rule_id}")
+    return rule
+
+
+def new_uuid() -> str:
+    return str(uuid4())
+
+
+def create_rule(session: Session, spec: RuleSpec) -> Rule:
+    """Stores a new rule.
+
+    Raises:
+        InvalidRule: naming each field that is wrong.
+        Conflict: when the uuid is taken.
+    """
+    check_rule(spec)
+    if session.scalar(sa.select(Rule.id).where(Rule.uuid == spec.uuid)) is not None:
+        raise Conflict(f"there is a rule with the uuid {spec.uuid} already")
+    rule = Rule(**_content(spec))
+    session.add(rule)
+    try:
+        session.flush()
+    except IntegrityError:
+        session.rollback()
+        raise Conflict(f"there is a rule with the uuid {spec.uuid} already") from None
+    return rule
+
+
+def update_rule(session: Session, rule: Rule, changes: dict[str, Any], version: int | None = None) -> Rule:
+    """Changes a rule; unchanged content makes no new version.
+
+    ``version`` is the one that the changes were made on, ``None`` to change whatever is there.
+
+    Raises:
+        InvalidRule: naming each field that is wrong.
+        Conflict: when the rule has changed since ``version``.
+    """
+    if version is not None and version != rule.version:
+        raise Conflict(_changed_meanwhile(rule))
+    spec = replace(_readable(rule), **changes)
+    check_rule(spec)
+    for field, value in _content(spec).items():
+        if getattr(rule, field) != value:
+            setattr(rule, field, value)
+    return _flush(session, rule)
+
+
+def toggle_rule(session: Session, rule: Rule) -> Rule:
+    """Enables a disabled rule and the other way round."""
+    rule.enabled = not rule.enabled
+    return _flush(session, rule)
+
+
+def archive_rule(session: Session, rule: Rule) -> Rule:
+    """Takes a rule out of use and keeps it, with its triggers."""
+    rule.archived_at = utc_now()
+    return _flush(session, rule)
+
+
+def restore_rule(session: Session, rule: Rule) -> Rule:
+    """Takes an archived rule back into use, disabled: it was out of sight for a while."""
+    rule.archived_at = None
+    rule.enabled = False
+    return _flush(session, rule)
+
+
+def count_triggers(session: Session, rule: Rule) -> int:
+    """How often the rule is evidence."""
+    return session.scalar(sa.select(sa.func.count()).where(RuleTrigger.rule_id == rule.id)) or 0
+
+
+def delete_rule(session: Session, rule: Rule, *, with_triggers: int) -> None:
+    """Deletes a rule for good, with the number of triggers that its reader was told.
+
+    Raises:
+        Conflict: when the rule has another number of triggers by now.
+    """
+    found = count_triggers(session, rule)
+    if found != with_triggers:
+        raise Conflict(f"the rule has {found} triggers by now, not {with_triggers}")
+    session.execute(sa.delete(RuleTrigger).where(RuleTrigger.rule_id == rule.id))
+    session.delete(rule)
+    try:
+        session.flush()
+    except IntegrityError:
+        session.rollback()
+        raise Conflict("the rule has just triggered again: it is still there") from None
+
+
+def retire_rule(session: Session, rule: Rule) -> None:
+    """Deletes a rule that never triggered, archives one that did: evidence needs its rule."""
+    if count_triggers(session, rule):
+        archive_rule(session, rule)
+    else:
+        delete_rule(session, rule, with_triggers=0)
+
+
+def _content(spec: RuleSpec) -> dict[str, Any]:
+    content = {field: getattr(spec, field) for field in CONTENT}
+    content["action"] = spec.action.value
+    content["severity"] = spec.severity.value if spec.severity else None
+    return content
+
+
+def _readable(rule: Rule) -> RuleSpec:
+    """The rule, with a word that there is not replaced by the mildest: what is sent can then mend it."""
+    content = {field: getattr(rule, field) for field in CONTENT}
+    content["action"] = _word(Action, rule.action) or Action.NOTIFY
+    content["severity"] = _word(Severity, rule.severity)
+    return RuleSpec(**content)
+
+
+def _word(kind: type[Word], stored: str | None) -> Word | None:
+    try:
+        return kind((stored or "").strip().lower())
+    except ValueError:
+        return None
+
+
+def _flush(session: Session, rule: Rule) -> Rule:
+    message = _changed_meanwhile(rule)
+    try:
+        session.flush()
+    except StaleDataError:
+        session.rollback()
+        raise Conflict(message) from None
+    return rule
+
+
+def _changed_meanwhile(rule: Rule) -> str:
+    return f"somebody else has saved rule {rule.id} meanwhile (it was at version {rule.version})"

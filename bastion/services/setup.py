@@ -1,0 +1,37 @@
+"""What a new copy needs before it can be used."""
+
+import secrets
+from dataclasses import dataclass
+from typing import Final
+
+from sqlalchemy.orm import Session
+
+from bastion.services.accounts import Accounts, Role
+from bastion.services.rules import any_rule
+from bastion.services.tokens import Tokens
+from bastion.services.transfer import RULEPACK, import_rules
+
+ADMIN: Final = "admin"
+FIRST_CALLER: Final = "first"
+
+
+@dataclass(frozen=True, slots=True)
+class FirstStart:
+    """What was made. The password and the token exist in clear only here."""
+
+    rules: int
+    account: str = ADMIN
+    password: str | None = None
+    token: str | None = None
+
+
+def first_start(session: Session, accounts: Accounts, tokens: Tokens) -> FirstStart:
+    """Loads the rules that ship if there are none, and makes an admin and a token if there are none."""
+    loaded = 0 if any_rule(session) else len(import_rules(session, RULEPACK).new)
+    password = token = None
+    if not accounts.any():
+        password = secrets.token_urlsafe(15)
+        accounts.add(ADMIN, Role.ADMIN, password)
+    if not tokens.any():
+        token = tokens.create(FIRST_CALLER)
+    return FirstStart(rules=loaded, password=password, token=token)

@@ -1,0 +1,82 @@
+"""Rule files into the database: all of them, or none."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Final
+
+import sqlalchemy as sa
+from sqlalchemy.orm import Session
+
+from bastion.errors import BastionError, NotFound
+from bastion.models import Rule
+from bastion.rulefile import Remark, RuleFiles, SourceFile, read_rule_files
+from bastion.services.rules import create_rule, update_rule
+
+RULEPACK: Final = Path(__file__).resolve().parent.parent / "rulepack"
+SUFFIXES: Final = (".yml", ".yaml")
+
+
+class FaultyFilesError(BastionError):
+    """Rule files with faults: nothing of them was imported."""
+
+    def __init__(self, faults: tuple[Remark, ...]) -> None:
+        super().__init__("\n".join(map(str, faults)))
+        self.faults = faults
+
+
+@dataclass(frozen=True, slots=True)
+class ImportReport:
+    """What an import did, by name of rule, and what there is to tell about it."""
+
+    new: tuple[str, ...]
+    changed: tuple[str, ...]
+    same: tuple[str, ...]
+    notes: tuple[Remark, ...]
+
+
+def import_rules(session: Session, path: Path) -> ImportReport:
+    """Imports a file or a folder. A rule that is there already, by uuid, is brought up to the file's content and
+    stays enabled, disabled or archived as it is.
+
+    Raises:
+        NotFound: when there is no such file, or no rule file in the folder.
+        FaultyFilesError: with every fault; then nothing is imported.
+    """
+    read = read_rules(path)
+    if read.faults:
+        raise FaultyFilesError(read.faults)
+    stored = {rule.uuid: rule for rule in session.scalars(sa.select(Rule))}
+    new: list[str] = []
+    changed: list[str] = []
+    same: list[str] = []
+    for spec in (filed.spec for filed in read.rules):
+        rule = stored.get(spec.uuid)
+        if rule is None:
+            create_rule(session, spec)
+            new.append(spec.name)
+            continue
+        before = rule.version
+        kept = replace(spec, enabled=rule.enabled, category=spec.category or rule.category)
+        content = {name: getattr(kept, name) for name in kept.__slots__ if name not in ("id", "version")}
+        update_rule(session, rule, content)
+        (same if rule.version == before else changed).append(spec.name)
+    return ImportReport(tuple(new), tuple(changed), tuple(same), read.notes)
+
+
+def read_rules(path: Path) -> RuleFiles:
+    """Reads a file or a folder's rule files in the order of their names; raises ``NotFound``."""
+    files = list(_files(path))
+    if not files:
+        raise NotFound(f"{path}: there is no rule file ({', '.join(SUFFIXES)})")
+    return read_rule_files(files)
+
+
+def _files(path: Path) -> Iterator[SourceFile]:
+    if path.is_file():
+        yield SourceFile(path.name, path.read_bytes())
+        return
+    for file in sorted(found for found in path.rglob("*") if found.suffix.lower() in SUFFIXES and found.is_file()):
+        # AIDR Bastion sorts its rules into folders by category and names no category in the file.
+        category = file.parent.name.lower() if file.parent != path else None
+        yield SourceFile(str(file.relative_to(path)), file.read_bytes(), category)

@@ -1,0 +1,34 @@
+"""Every error of the pages as a page."""
+
+import logging
+from uuid import uuid4
+
+from flask import make_response, render_template, request
+from flask_wtf.csrf import CSRFError
+from werkzeug.exceptions import HTTPException
+from werkzeug.wrappers import Response
+
+from bastion.errors import BastionError
+
+log = logging.getLogger(__name__)
+
+
+def answer_error(error: Exception) -> Response:
+    """The page for anything that a view raised, or for an address that there is not."""
+    if isinstance(error, CSRFError):
+        return _page(400, "The form is out of date", f"{error.description} Go back, load the page again and resend.")
+    if isinstance(error, HTTPException):
+        if error.response is not None:
+            return error.response  # type: ignore[return-value]
+        return _page(error.code or 500, error.name, error.description or "")
+    if isinstance(error, BastionError) and error.word != BastionError.word:
+        if error.status >= 500:
+            log.error("%s %s: %s", request.method, request.path, error, exc_info=error)
+        return _page(error.status, error.status.phrase, str(error))
+    reference = uuid4().hex[:12]
+    log.error("unexpected error %s on %s %s", reference, request.method, request.path, exc_info=error)
+    return _page(500, "Something failed here", f"The log has it under {reference}.")
+
+
+def _page(status: int, title: str, detail: str) -> Response:
+    return make_response(render_template("error.html", status=int(status), title=title, detail=detail), int(status))

@@ -1,0 +1,121 @@
+"""The forms. They check shape; what a rule must be is checked where every rule is: ``engine.validation``."""
+
+from typing import Any
+
+from flask_wtf import FlaskForm
+from wtforms import (
+    BooleanField,
+    HiddenField,
+    IntegerField,
+    PasswordField,
+    SelectChoice,
+    SelectField,
+    StringField,
+    SubmitField,
+    TextAreaField,
+)
+from wtforms.validators import DataRequired, Length, Optional
+from wtforms.widgets import HiddenInput
+
+from bastion.engine import Action, RuleSpec, Severity
+from bastion.engine.detectors import PIPELINES
+from bastion.engine.validation import MAX_LENGTH, MAX_TEXT
+from bastion.errors import FieldFault
+from bastion.firewall.analysis import MAX_PROMPT_BYTES, Direction
+from bastion.models import Rule
+
+
+def _lines(text: str | None) -> tuple[str, ...]:
+    """The lines of a text box, as they were typed but without the empty ones."""
+    return tuple(line.strip() for line in (text or "").replace("\r\n", "\n").split("\n") if line.strip())
+
+
+class LoginForm(FlaskForm):  # type: ignore[misc]
+    """Name and password."""
+
+    name = StringField("Name", [DataRequired("Enter your account's name.")])
+    password = PasswordField("Password", [DataRequired("Enter your password.")])
+    next = HiddenField()
+    submit = SubmitField("Log in")
+
+
+class RuleForm(FlaskForm):  # type: ignore[misc]
+    """A rule's content, and the version that the edit began with."""
+
+    name = StringField("Name", [DataRequired("Give the rule a name."), Length(max=MAX_LENGTH["name"])])
+    details = TextAreaField(
+        "Details",
+        [DataRequired("Say what the rule detects."), Length(max=MAX_TEXT)],
+        description="What it detects and why that matters, for whoever judges its matches.",
+    )
+    language = SelectField("Language", choices=[one.language for one in PIPELINES])
+    pattern = TextAreaField(
+        "Pattern",
+        [DataRequired("Enter at least one regular expression."), Length(max=MAX_TEXT)],
+        description="One regular expression a line; the rule matches when any of them does. "
+        "Write (?i) first to ignore case.",
+    )
+    action = SelectField("Action", choices=[one.value for one in Action])
+    severity = SelectField(
+        "Severity", choices=[SelectChoice("", "not set"), *(SelectChoice(one.value) for one in Severity)]
+    )
+    category = StringField("Category", [Optional(), Length(max=MAX_LENGTH["category"])])
+    cwe_id = StringField("CWE", [Optional(), Length(max=MAX_LENGTH["cwe_id"])], description="Such as CWE-94.")
+    author = StringField("Author", [Optional(), Length(max=MAX_LENGTH["author"])])
+    tags = TextAreaField("Tags", [Optional(), Length(max=MAX_TEXT)], description="One a line, such as LLM01:2025.")
+    references = TextAreaField("References", [Optional(), Length(max=MAX_TEXT)], description="One address a line.")
+    false_positives = TextAreaField(
+        "Known false positives", [Optional(), Length(max=MAX_TEXT)], description="One a line."
+    )
+    enabled = BooleanField("Enabled", default=True)
+    version = IntegerField(widget=HiddenInput(), validators=[Optional()])
+    submit = SubmitField("Save")
+
+    @classmethod
+    def of(cls, rule: Rule) -> "RuleForm":
+        """A form that shows a stored rule; what is submitted replaces it."""
+        content = {name: getattr(rule, name) for name in RuleSpec.__slots__}
+        for name in ("tags", "references", "false_positives"):
+            content[name] = "\n".join(content[name])
+        return cls(data=content)
+
+    def content(self) -> dict[str, Any]:
+        """The fields as ``RuleSpec`` takes them."""
+        return {
+            "name": (self.name.data or "").strip(),
+            "details": (self.details.data or "").replace("\r\n", "\n").strip(),
+            "language": self.language.data,
+            "pattern": (self.pattern.data or "").replace("\r\n", "\n").strip("\n"),
+            "action": Action(self.action.data),
+            "severity": Severity(self.severity.data) if self.severity.data else None,
+            "category": (self.category.data or "").strip() or None,
+            "cwe_id": (self.cwe_id.data or "").strip() or None,
+            "author": (self.author.data or "").strip() or None,
+            "tags": _lines(self.tags.data),
+            "references": _lines(self.references.data),
+            "false_positives": _lines(self.false_positives.data),
+            "enabled": self.enabled.data,
+        }
+
+    def show_faults(self, faults: tuple[FieldFault, ...]) -> None:
+        """Puts what the engine refused beside the fields that it refused."""
+        for fault in faults:
+            field = getattr(self, fault.field, None) or self.name
+            field.errors = [*field.errors, fault.message]
+
+
+class DeleteForm(FlaskForm):  # type: ignore[misc]
+    """The number of triggers that its reader was told would go too."""
+
+    triggers = IntegerField(widget=HiddenInput())
+    submit = SubmitField("Delete for good")
+
+
+class PlaygroundForm(FlaskForm):  # type: ignore[misc]
+    """A text to try the rules on."""
+
+    prompt = TextAreaField("Text", [Length(max=MAX_PROMPT_BYTES)])
+    flow = SelectField("Flow", validate_choice=False)
+    direction = SelectField("Direction", choices=[one.value for one in Direction])
+    record = BooleanField("Record it as an event")
+    submit = SubmitField("Analyse")

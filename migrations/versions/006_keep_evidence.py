@@ -1,0 +1,26 @@
+"""A rule that has triggers can no longer be deleted with a side effect: the triggers are evidence."""
+
+from alembic import op
+
+from bastion.extensions import Base
+
+revision = "006_keep_evidence"
+down_revision = "005_trigger_evidence"
+branch_labels = None
+depends_on = None
+
+NAME = "rule_triggers_rule_id_fkey"
+
+
+def upgrade() -> None:
+    replace("RESTRICT")
+
+
+def downgrade() -> None:
+    replace("CASCADE")
+
+
+def replace(ondelete: str) -> None:
+    with op.batch_alter_table("rule_triggers", naming_convention=Base.metadata.naming_convention) as triggers:
+        triggers.drop_constraint(NAME, type_="foreignkey")
+        triggers.create_foreign_key(NAME, "rules", ["rule_id"], ["id"], ondelete=ondelete)

@@ -1,0 +1,161 @@
+"""Rules over JSON."""
+
+import pytest
+from flask.testing import FlaskClient
+from sqlalchemy.orm import Session
+
+from bastion.models import Rule, RuleTrigger
+from tests.factories import stored_event, stored_rule
+
+RULES = "/api/v1/rules"
+NEW = {
+    "uuid": "7b0c9c3e-6c55-4d0e-9f5b-0d7d0b6d8c11",
+    "name": "Shouting",
+    "details": "Somebody shouts.",
+    "language": "llm-regex-pattern",
+    "pattern": "LOUD",
+    "action": "notify",
+}
+AIDR_FIELDS = {
+    *("id", "uuid", "name", "details", "language", "pattern", "action", "severity", "category", "cwe_id"),
+    *("enabled", "created_at", "updated_at"),
+}
+
+
+def test_a_rule_is_made_read_changed_and_taken_away(api: FlaskClient, session: Session) -> None:
+    made = api.post(RULES, json=NEW)
+    assert made.status_code == 201
+    rule = made.get_json()
+    assert set(rule) > AIDR_FIELDS
+    assert {name: rule[name] for name in NEW} == NEW
+    assert (rule["enabled"], rule["version"], rule["severity"]) == (True, 1, None)
+    one = f"{RULES}/{rule['id']}"
+    assert api.get(one).get_json() == rule
+
+    changed = api.put(one, json={"severity": "high", "enabled": False, "tags": ["a", "b"]}).get_json()
+    assert (changed["severity"], changed["enabled"], changed["tags"]) == ("high", False, ["a", "b"])
+    assert (changed["name"], changed["version"]) == ("Shouting", 2)
+
+    toggled = api.patch(f"{one}/toggle").get_json()
+    assert (toggled["enabled"], toggled["version"]) == (True, 3)
+
+    gone = api.delete(one)
+    assert (gone.status_code, gone.data) == (204, b"")
+    assert api.get(one).status_code == 404
+    assert session.query(Rule).count() == 0
+
+
+def test_a_whole_rule_may_be_sent_back(api: FlaskClient) -> None:
+    rule = api.post(RULES, json=NEW).get_json()
+
+    assert api.put(f"{RULES}/{rule['id']}", json=rule | {"name": "Louder"}).get_json()["name"] == "Louder"
+
+
+def test_a_rule_that_triggered_is_archived_so_that_its_evidence_stays(api: FlaskClient, session: Session) -> None:
+    rule = stored_rule(session)
+    stored_event(session, rules=(rule,))
+
+    assert api.delete(f"{RULES}/{rule.id}").status_code == 204
+    assert api.get(f"{RULES}/{rule.id}").status_code == 404
+    assert api.get(RULES).get_json() == {"total": 0, "rules": []}
+    session.expire_all()
+    assert rule.archived_at is not None
+    assert session.query(RuleTrigger).count() == 1
+
+
+def test_filters_compose_and_the_total_obeys_them(api: FlaskClient, session: Session) -> None:
+    for number in range(3):
+        stored_rule(session, name=f"pii {number}", category="pii")
+    stored_rule(session, name="pii off", category="pii", enabled=False)
+    stored_rule(session, name="other", category="injection")
+
+    def names(query: str) -> tuple[int, list[str]]:
+        body = api.get(f"{RULES}?{query}").get_json()
+        return body["total"], [rule["name"] for rule in body["rules"]]
+
+    assert names("category=pii&enabled=true&skip=1&limit=1") == (3, ["pii 1"])
+    assert names("category=pii&enabled=false") == (1, ["pii off"])
+    assert names("enabled=true")[0] == 4
+    assert names("category=nope") == (0, [])
+    assert names("skip=9") == (5, [])
+
+
+@pytest.mark.parametrize(
+    ("query", "field"),
+    [
+        ("skip=-1", "skip"),
+        ("skip=x", "skip"),
+        ("skip=99999999999999999999", "skip"),
+        ("limit=0", "limit"),
+        ("limit=1001", "limit"),
+        ("enabled=maybe", "enabled"),
+        ("limit=1&limit=2", "limit"),
+    ],
+)
+def test_a_wrong_filter_is_named(api: FlaskClient, query: str, field: str) -> None:
+    answer = api.get(f"{RULES}?{query}")
+
+    assert answer.status_code == 422
+    assert answer.get_json()["errors"][0]["field"] == field
+
+
+@pytest.mark.parametrize(
+    ("change", "field"),
+    [
+        ({"pattern": "bro(ken"}, "pattern"),
+        ({"pattern": "a*"}, "pattern"),
+        ({"pattern": ""}, "pattern"),
+        ({"pattern": "x" * 20_001}, "pattern"),
+        ({"name": None}, "name"),
+        ({"name": "a\ud800"}, "name"),
+        ({"name": "n" * 256}, "name"),
+        ({"details": "a\0"}, "details"),
+        ({"action": "explode"}, "action"),
+        ({"severity": "Enormous"}, "severity"),
+        ({"language": "python"}, "language"),
+        ({"enabled": "yes"}, "enabled"),
+        ({"tags": "a"}, "tags"),
+        ({"tags": ["a\nb"]}, "tags"),
+    ],
+)
+def test_a_wrong_field_is_named_and_nothing_changes(
+    api: FlaskClient, session: Session, change: dict[str, object], field: str
+) -> None:
+    stored = api.post(RULES, json=NEW).get_json()
+
+    for answer in (
+        api.post(RULES, json=NEW | {"uuid": "other"} | change),
+        api.put(f"{RULES}/{stored['id']}", json=change),
+    ):
+        assert answer.status_code == 422
+        assert answer.get_json()["errors"][0]["field"].split(".")[0] == field
+    assert api.get(f"{RULES}/{stored['id']}").get_json() == stored
+    assert session.query(Rule).count() == 1
+
+
+def test_a_broken_pattern_is_told_its_place(api: FlaskClient) -> None:
+    answer = api.post(RULES, json=NEW | {"pattern": "fine\nbro(ken"})
+
+    assert answer.get_json()["errors"] == [{"field": "pattern", "message": "line 2, column 8: missing )"}]
+
+
+def test_a_uuid_is_taken_once(api: FlaskClient) -> None:
+    api.post(RULES, json=NEW)
+
+    assert api.post(RULES, json=NEW).status_code == 409
+
+
+def test_a_change_on_an_old_version_is_refused(api: FlaskClient) -> None:
+    rule = api.post(RULES, json=NEW).get_json()
+    one = f"{RULES}/{rule['id']}"
+    api.put(one, json={"name": "Theirs", "version": 1})
+
+    assert api.put(one, json={"name": "Mine", "version": 1}).status_code == 409
+    assert api.get(one).get_json()["name"] == "Theirs"
+    assert api.put(one, json={"name": "Mine", "version": 2}).status_code == 200
+
+
+@pytest.mark.parametrize("rule_id", ["999", "0", "-1", "x", "9223372036854775807", "9223372036854775808"])
+def test_a_rule_that_is_not_there_is_404(api: FlaskClient, rule_id: str) -> None:
+    for method, path in (("GET", ""), ("PUT", ""), ("DELETE", ""), ("PATCH", "/toggle")):
+        assert api.open(f"{RULES}/{rule_id}{path}", method=method, json={}).status_code == 404

@@ -1,0 +1,103 @@
+"""A real gunicorn on a free port, as production runs it."""
+
+import http.client
+import json
+import os
+import signal
+import socket
+import subprocess
+import sys
+import time
+from contextlib import closing
+from pathlib import Path
+from typing import Any
+
+from tests.conftest import PASSWORD, ROOT, clean_environment
+
+START_SECONDS = 60
+BIN = Path(sys.executable).parent
+
+
+class Server:
+    """Bastion with the rules that ship, an account ``admin`` and an API token."""
+
+    def __init__(self, database_url: str, instance: Path, **settings: str) -> None:
+        with socket.socket() as probe:
+            probe.bind(("127.0.0.1", 0))
+            self.port = int(probe.getsockname()[1])
+        self.instance = instance
+        self._environment = clean_environment(
+            DATABASE_URL=database_url, BASTION_INSTANCE=str(instance), PORT=str(self.port), **settings
+        )
+        printed = self.flask("init")
+        self.token = printed.split("API token: ")[1].split()[0]
+        self.flask("user", "passwd", "admin", "--password", PASSWORD)
+        self._log = (instance / "server.log").open("ab")
+        self.start()
+
+    @property
+    def url(self) -> str:
+        return f"http://127.0.0.1:{self.port}"
+
+    @property
+    def log(self) -> str:
+        return (self.instance / "server.log").read_text("utf-8")
+
+    def flask(self, *arguments: str) -> str:
+        """What a ``flask`` command prints; raises when it fails."""
+        done = subprocess.run(
+            [BIN / "flask", *arguments], cwd=ROOT, env=self._environment, check=False, capture_output=True, text=True
+        )
+        if done.returncode:
+            raise RuntimeError(done.stdout + done.stderr)
+        return done.stdout
+
+    def start(self) -> None:
+        self._process = subprocess.Popen(
+            [BIN / "gunicorn", "-c", "python:bastion.gunicorn", "wsgi:app"],
+            cwd=ROOT,
+            env=self._environment,
+            stdout=self._log,
+            stderr=subprocess.STDOUT,
+            start_new_session=True,
+        )
+        deadline = time.monotonic() + START_SECONDS
+        while not self._answers():
+            if self._process.poll() is not None or time.monotonic() > deadline:
+                raise RuntimeError(f"the server did not start:\n{self.log}")
+            time.sleep(0.05)
+
+    def kill(self) -> None:
+        """SIGKILL to master and workers at once: nobody gets to say goodbye."""
+        os.killpg(self._process.pid, signal.SIGKILL)
+        self._process.wait()
+
+    def stop(self) -> None:
+        if self._process.poll() is None:
+            self._process.terminate()
+            self._process.wait(START_SECONDS)
+        self._log.close()
+
+    def call(self, method: str, path: str, body: Any = None) -> tuple[int, Any]:
+        """Status and JSON of one request on a connection of its own, so that any worker may answer."""
+        headers = {"Authorization": f"Bearer {self.token}", "Content-Type": "application/json"}
+        with closing(http.client.HTTPConnection("127.0.0.1", self.port, timeout=30)) as connection:
+            connection.request(method, f"/api/v1{path}", None if body is None else json.dumps(body), headers)
+            answer = connection.getresponse()
+            content = answer.read()
+        return answer.status, json.loads(content) if content else None
+
+    def status_of(self, prompt: str) -> str:
+        """The verdict on a text."""
+        status, answer = self.call("POST", "/flow/run", {"prompt": prompt})
+        if status != 200:
+            raise RuntimeError(f"{status}: {answer}")
+        return str(answer["status"])
+
+    def _answers(self) -> bool:
+        try:
+            with closing(http.client.HTTPConnection("127.0.0.1", self.port, timeout=5)) as connection:
+                connection.request("GET", "/healthz")
+                return connection.getresponse().status == 200
+        except OSError:
+            return False

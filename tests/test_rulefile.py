@@ -1,0 +1,259 @@
+"""Rule files: what is read from them, and where each fault is."""
+
+from uuid import UUID
+
+import pytest
+
+from bastion.engine import Action, RuleSpec, Severity
+from bastion.rulefile import MAX_FILE_BYTES, RuleFiles, SourceFile, read_rule_files
+
+GOOD = """\
+name: Ignore previous
+details: Asks to forget the system prompt.
+uuid: 00000000-0000-4000-8000-000000000001
+detection:
+  pattern: ignore previous
+"""
+
+FULL = r"""
+# A comment first.
+name: Ignore previous
+details: |
+  Asks to forget the system prompt.
+  Says so in two lines.
+uuid: 00000000-0000-4000-8000-000000000001
+category: injection
+severity: High
+response: BLOCK
+cwe_id: CWE-94
+author: Анна
+tags: [LLM01:2025, AML.T0051.000]
+references:
+  - https://example.org/a
+falsepositives: Lessons about injection
+something_else: {is: ignored}
+detection:
+  language: llm-regex-pattern
+  pattern:
+    - '(?i)ignore\s+previous'
+    - "forget\\b"
+    - 123
+"""
+
+
+def read(*contents: str | bytes, category: str | None = None) -> RuleFiles:
+    """Reads files of these contents, named f1.yml and so on."""
+    return read_rule_files(
+        SourceFile(f"f{number}.yml", content.encode() if isinstance(content, str) else content, category)
+        for number, content in enumerate(contents, start=1)
+    )
+
+
+def rule_of(content: str | bytes, category: str | None = None) -> RuleSpec:
+    files = read(content, category=category)
+    assert files.faults == ()
+    (rule,) = files.rules
+    return rule.spec
+
+
+def faults_of(content: str | bytes) -> list[str]:
+    return [str(fault) for fault in read(content).faults]
+
+
+def with_line(line: str, content: str = GOOD) -> str:
+    """The content with one more line as the fourth."""
+    lines = content.splitlines()
+    return "\n".join([*lines[:3], line, *lines[3:]])
+
+
+def detecting(detection: str) -> str:
+    """A good file but for its pattern, in line 5 or after."""
+    return GOOD.replace("pattern: ignore previous", detection)
+
+
+def test_a_file_gives_every_field() -> None:
+    assert rule_of(FULL) == RuleSpec(
+        uuid="00000000-0000-4000-8000-000000000001",
+        name="Ignore previous",
+        details="Asks to forget the system prompt.\nSays so in two lines.",
+        language="llm-regex-pattern",
+        pattern="(?i)ignore\\s+previous\nforget\\b\n123",
+        action=Action.BLOCK,
+        severity=Severity.HIGH,
+        category="injection",
+        cwe_id="CWE-94",
+        author="Анна",
+        tags=("LLM01:2025", "AML.T0051.000"),
+        references=("https://example.org/a",),
+        false_positives=("Lessons about injection",),
+    )
+    assert read(FULL).notes == ()
+
+
+@pytest.mark.parametrize("extra", ["", "response:", "response: ~", "response: notify", "severity: null\ntags:"])
+def test_a_rule_that_names_no_response_notifies(extra: str) -> None:
+    rule = rule_of(with_line(extra) if extra else GOOD)
+
+    assert (rule.action, rule.severity, rule.tags, rule.enabled) == (Action.NOTIFY, None, (), True)
+
+
+@pytest.mark.parametrize(
+    ("own", "folder", "category"),
+    [("category: own", "folder", "own"), ("category:", "folder", "folder"), ("x: y", "folder", "folder")],
+)
+def test_a_rule_without_a_category_has_its_folders(own: str, folder: str, category: str) -> None:
+    assert rule_of(with_line(own), folder).category == category
+    assert rule_of(GOOD).category is None
+
+
+def test_a_file_may_hold_several_documents() -> None:
+    second = GOOD.replace("0001", "0002").replace("Ignore", "Forget")
+
+    files = read(f"---\n{GOOD}---\n---\n# nothing here\n---\n{second}...\n")
+
+    assert [(rule.spec.name, str(rule.place)) for rule in files.rules] == [
+        ("Ignore previous", "f1.yml:2"),
+        ("Forget previous", "f1.yml:11"),
+    ]
+    assert files.faults == files.notes == ()
+
+
+@pytest.mark.parametrize(
+    "content",
+    [b"\xef\xbb\xbf" + GOOD.encode(), GOOD.replace("\n", "\r\n"), GOOD.rstrip("\n"), f"\n\n{GOOD}\n\n"],
+)
+def test_a_byte_order_mark_and_other_line_ends_make_no_difference(content: str | bytes) -> None:
+    assert rule_of(content) == rule_of(GOOD)
+
+
+@pytest.mark.parametrize(
+    ("content", "line", "message"),
+    [
+        ("", 1, "holds no rule"),
+        ("# only a comment\n---\n", 1, "holds no rule"),
+        ("- a\n- b\n", 1, "a rule wants keys and values"),
+        ("just words", 1, "a rule wants keys and values"),
+        ("\n\nname: x\nuuid: y", 3, "lacks details, detection"),
+        (GOOD.replace("uuid", "id"), 1, "lacks uuid"),
+        (GOOD.replace("name: Ignore previous", "name:"), 1, "name wants a text"),
+        (GOOD.replace("0000-4000", "~").replace("uuid: 0", "uuid: [0]  # "), 3, "uuid wants a text"),
+        (with_line("name: again"), 4, "name is given twice"),
+        (detecting("pattern: a\n  pattern: b"), 6, "pattern is given twice"),
+        (with_line("? [a]\n: b"), 4, "a key wants a text"),
+        (with_line("response: deny"), 4, "response wants one of notify, block, not 'deny'"),
+        (with_line("response: [block]"), 4, "response wants a text"),
+        (with_line("severity: 9"), 4, "severity wants one of informational, low, medium, high, critical, not '9'"),
+        (with_line("tags: {a: b}"), 4, "tags wants a list of texts"),
+        (with_line("tags:\n  - a\n  - [b]"), 6, "each of tags wants a text"),
+        (with_line("references: ['']"), 4, "'Ignore previous': references: wants one entry a line, none of them empty"),
+        (with_line("falsepositives: ['']"), 4, "'Ignore previous': false_positives: wants one entry a line, none"),
+        (with_line("category: {a: b}"), 4, "category wants a text"),
+        (with_line(f"author: {'a' * 256}"), 4, "'Ignore previous': author: has 256 characters"),
+        (with_line('cwe_id: "a\\0b"'), 4, "'Ignore previous': cwe_id: has a character that cannot be stored (U+0000)"),
+        (GOOD.replace("detection:\n  pattern:", "detection:"), 4, "detection wants keys and values"),
+        (detecting("language: sigma"), 5, "detection lacks pattern"),
+        (detecting("language: sigma\n  pattern: a"), 5, "'Ignore previous': language: is not one that runs here"),
+        (detecting("language: a\n  pattern: {a: b}"), 6, "pattern wants a list of regular expressions"),
+        (detecting("pattern: 'a(b'"), 5, "'Ignore previous': pattern: line 1, column 4: missing )"),
+        (detecting("x: 1\n  pattern: a*"), 6, "'Ignore previous': pattern: line 1, column 1: matches the empty"),
+        (detecting("pattern: []"), 5, "'Ignore previous': pattern: must not be empty"),
+        (detecting("pattern:"), 5, "'Ignore previous': pattern: must not be empty"),
+        (detecting("pattern: ~"), 5, ""),
+        (detecting("pattern: [a, null]"), 5, ""),
+        (detecting("pattern: |\n    a\n    b"), 5, "a regular expression must be a single line"),
+        (detecting('pattern:\n  - a\n  - "b\\nc"'), 7, "a regular expression must be a single line"),
+        # A key of the same name at the top is nobody's pattern.
+        (with_line("pattern: a", detecting("pattern: 'a(b'")), 6, "'Ignore previous': pattern: line 1, column 4"),
+        (with_line("x: &a 1\ny: *a"), 5, "is not YAML: aliases are not allowed"),
+        (with_line("x: &a\n  - *a"), 5, "is not YAML: aliases are not allowed"),
+        ("name: [a\n\n", 3, "is not YAML: "),
+        ("name: a: b", 1, "is not YAML: mapping values are not allowed here"),
+        ("name: a\n\tb: c", 2, "is not YAML: found character '\\t' that cannot start any token"),
+        ("name: 'a\n\n" + "b\n" * 3, 6, "is not YAML: "),
+        (GOOD + "x: \x07", 6, "is not YAML: it has the character U+0007"),
+        (GOOD + "x: \0", 6, "is not YAML: it has the character U+0000"),
+        (GOOD.encode() + b"x: caf\xe9", 6, "is not UTF-8 (byte 153)"),
+        (GOOD.encode("utf-16"), 1, "is not UTF-8 (byte 1)"),
+        ("[" * 50_000, 1, "is nested too deeply"),
+        ("- " * 50_000, 1, "is nested too deeply"),
+        ("#" * (MAX_FILE_BYTES + 1), 1, f"has more than {MAX_FILE_BYTES} bytes"),
+    ],
+)
+def test_a_fault_names_its_line(content: str | bytes, line: int, message: str) -> None:
+    files = read(content)
+
+    (fault,) = files.faults
+    assert str(fault).startswith(f"f1.yml:{line}: {message}")
+    assert files.rules == ()
+
+
+def test_a_fault_in_a_list_of_expressions_names_which() -> None:
+    (fault,) = faults_of(detecting("pattern:\n  - good\n  - 'a(b'"))
+
+    assert "'Ignore previous': pattern: line 2, column 4: missing )" in fault
+
+
+def test_an_anchor_alone_is_harmless() -> None:
+    assert rule_of(with_line("x: &a 1")) == rule_of(GOOD)
+
+
+def test_a_python_object_is_never_made() -> None:
+    assert rule_of(with_line("x: !!python/object/apply:os.abort []")) == rule_of(GOOD)
+
+
+def test_every_fault_of_every_file_is_told_and_the_good_rules_are_read() -> None:
+    wrong = with_line("author: ''\ntags: ['']", detecting("pattern: 'a('"))
+    files = read(f"{GOOD}---\nname: x\n---\n{wrong}", "name: [", GOOD.replace("0001", "0002"))
+
+    assert [str(fault.place) for fault in files.faults] == ["f1.yml:7", "f1.yml:13", "f1.yml:15", "f2.yml:1"]
+    assert [str(rule.place) for rule in files.rules] == ["f1.yml:1", "f3.yml:1"]
+
+
+def test_two_faults_in_the_shape_of_one_rule_are_both_told() -> None:
+    faults = faults_of(with_line("response: deny\nseverity: awful"))
+
+    assert [fault.split(" ")[:2] for fault in faults] == [["f1.yml:4:", "response"], ["f1.yml:5:", "severity"]]
+
+
+def test_a_pattern_beyond_ascii_is_kept_and_noted() -> None:
+    files = read(GOOD, GOOD.replace("0001", "0002").replace("pattern: ignore", "pattern: іgnоre"))
+
+    assert [rule.spec.pattern for rule in files.rules] == ["ignore previous", "іgnоre previous"]
+    (note,) = files.notes
+    assert str(note).startswith("f2.yml:1: 'Ignore previous' has non-ASCII characters in its pattern")
+
+
+def test_the_same_rule_twice_is_left_out_with_a_note() -> None:
+    files = read(f"{GOOD}---\n{GOOD}", with_line("category: elsewhere"))
+
+    assert [str(rule.place) for rule in files.rules] == ["f1.yml:1"]
+    assert [str(note) for note in files.notes] == [
+        "f1.yml:7: 'Ignore previous' is the same as at f1.yml:1 and is left out",
+        "f2.yml:1: 'Ignore previous' is the same as at f1.yml:1 and is left out",
+    ]
+
+
+@pytest.mark.parametrize("uuid", ["00000000-0000-4000-8000-000000000001", "not-a-uuid"])
+def test_another_rule_under_a_taken_uuid_gets_one_of_its_own_every_time(uuid: str) -> None:
+    first = GOOD.replace("00000000-0000-4000-8000-000000000001", uuid)
+    others = [first.replace("name: Ignore", f"name: {name}") for name in ("Forget", "Skip")]
+
+    files = read(first, *others)
+
+    own = [rule.spec.uuid for rule in files.rules]
+    assert own[0] == uuid
+    assert len({*own}) == 3
+    assert [str(UUID(derived)) for derived in own[1:]] == own[1:]
+    assert str(files.notes[0]) == (
+        f"f2.yml:1: 'Forget previous' has the uuid {uuid} of 'Ignore previous' at f1.yml:1: it is imported as {own[1]}"
+    )
+    assert read(first, *reversed(others)).rules[2].spec.uuid == own[1]
+
+
+def test_no_rule_is_lost_when_several_share_uuid_and_name() -> None:
+    contents = [GOOD.replace("pattern: ignore", f"pattern: {word}") for word in ("one", "two", "three", "two")]
+
+    files = read(*contents)
+
+    assert [rule.spec.pattern for rule in files.rules] == ["one previous", "two previous", "three previous"]
+    assert len({rule.spec.uuid for rule in files.rules}) == 3

@@ -1,0 +1,170 @@
+"""The rule pages."""
+
+from flask.testing import FlaskClient
+from sqlalchemy.orm import Session
+
+from bastion.engine import Action
+from bastion.models import Rule, RuleTrigger
+from tests.factories import stored_event, stored_rule
+
+FORM = {
+    "name": "Shouting",
+    "details": "Somebody shouts.",
+    "language": "llm-regex-pattern",
+    "pattern": "LOUD\r\nVERY LOUD",
+    "action": "notify",
+    "severity": "low",
+    "category": "noise",
+    "cwe_id": "",
+    "author": "ada",
+    "tags": "LLM01:2025\r\n\r\n",
+    "references": "",
+    "false_positives": "",
+    "enabled": "y",
+}
+
+
+def test_a_rule_is_written(analyst: FlaskClient, session: Session) -> None:
+    answer = analyst.post("/rules/new", data=FORM)
+
+    rule = session.query(Rule).one()
+    assert answer.headers["Location"] == f"/rules/{rule.id}"
+    assert (rule.name, rule.pattern, rule.action, rule.severity) == ("Shouting", "LOUD\nVERY LOUD", "notify", "low")
+    assert (rule.tags, rule.references, rule.cwe_id, rule.enabled) == (("LLM01:2025",), (), None, True)
+
+
+def test_a_pattern_that_does_not_compile_is_refused_with_its_place(analyst: FlaskClient, session: Session) -> None:
+    answer = analyst.post("/rules/new", data=FORM | {"pattern": "fine\r\nbro(ken"})
+
+    page = answer.get_data(as_text=True)
+    assert answer.status_code == 422
+    assert "line 2, column 8: missing )" in page
+    assert 'aria-invalid="true"' in page
+    assert "bro(ken" in page
+    assert session.query(Rule).count() == 0
+
+
+def test_missing_fields_are_named(analyst: FlaskClient, session: Session) -> None:
+    answer = analyst.post("/rules/new", data=FORM | {"name": " ", "details": ""})
+
+    assert answer.status_code == 422
+    assert "Give the rule a name." in answer.get_data(as_text=True)
+    assert "Say what the rule detects." in answer.get_data(as_text=True)
+
+
+def test_an_edit_begins_with_what_is_stored_and_replaces_it(analyst: FlaskClient, session: Session) -> None:
+    rule = stored_rule(session, pattern="a\nb", tags=("x", "y"), false_positives=("z",))
+    other = stored_rule(session)
+    page = analyst.get(f"/rules/{rule.id}/edit").get_data(as_text=True)
+    assert f'value="{rule.name}"' in page
+    assert ">\nx\ny</textarea>" in page.replace("\r\n", "\n")
+
+    answer = analyst.post(f"/rules/{rule.id}/edit", data=FORM | {"version": "1"})
+
+    session.expire_all()
+    assert answer.headers["Location"] == f"/rules/{rule.id}"
+    assert (rule.name, rule.version, rule.false_positives) == ("Shouting", 2, ())
+    assert other.version == 1
+
+
+def test_clearing_the_box_disables(analyst: FlaskClient, session: Session) -> None:
+    rule = stored_rule(session)
+    form = {name: value for name, value in FORM.items() if name != "enabled"}
+
+    analyst.post(f"/rules/{rule.id}/edit", data=form | {"version": "1"})
+
+    session.expire_all()
+    assert rule.enabled is False
+
+
+def test_two_editors_both_keep_their_text(analyst: FlaskClient, session: Session) -> None:
+    rule = stored_rule(session, name="Original")
+    analyst.post(f"/rules/{rule.id}/edit", data=FORM | {"version": "1", "name": "Theirs"})
+
+    answer = analyst.post(f"/rules/{rule.id}/edit", data=FORM | {"version": "1", "name": "Mine", "pattern": "mine"})
+
+    page = answer.get_data(as_text=True)
+    assert answer.status_code == 409
+    assert "Theirs" in page
+    assert 'value="Mine"' in page
+    assert 'name="version" type="hidden" value="2"' in page
+    session.expire_all()
+    assert rule.name == "Theirs"
+    analyst.post(f"/rules/{rule.id}/edit", data=FORM | {"version": "2", "name": "Mine"})
+    session.expire_all()
+    assert (rule.name, rule.version) == ("Mine", 3)
+
+
+def test_a_rule_is_switched_off_and_on(analyst: FlaskClient, session: Session) -> None:
+    rule = stored_rule(session)
+
+    assert analyst.post(f"/rules/{rule.id}/toggle", data={"from": "index"}).headers["Location"] == (
+        f"/rules/#rule-{rule.id}"
+    )
+    session.expire_all()
+    assert rule.enabled is False
+    analyst.post(f"/rules/{rule.id}/toggle")
+    session.expire_all()
+    assert rule.enabled is True
+
+
+def test_an_archived_rule_leaves_the_list_and_comes_back_disabled(analyst: FlaskClient, session: Session) -> None:
+    rule = stored_rule(session, name="Old hand")
+    stored_rule(session, name="Young hand")
+
+    analyst.post(f"/rules/{rule.id}/archive")
+
+    assert "Old hand" not in analyst.get("/rules/").get_data(as_text=True).split("</div>", 2)[2].split("<table")[1]
+    archived = analyst.get("/rules/?archived=1").get_data(as_text=True)
+    assert "Old hand" in archived
+    assert "Young hand" not in archived
+    analyst.post(f"/rules/{rule.id}/restore")
+    session.expire_all()
+    assert (rule.archived_at, rule.enabled) == (None, False)
+
+
+def test_deleting_says_how_much_evidence_goes_and_holds_to_it(admin: FlaskClient, session: Session) -> None:
+    rule, other = stored_rule(session), stored_rule(session)
+    stored_event(session, rules=(rule, other))
+    assert "1 trigger</strong>" in admin.get(f"/rules/{rule.id}/delete").get_data(as_text=True)
+    stored_event(session, rules=(rule,))
+
+    assert admin.post(f"/rules/{rule.id}/delete", data={"triggers": "1"}).status_code == 409
+    assert session.query(RuleTrigger).count() == 3
+    assert admin.post(f"/rules/{rule.id}/delete", data={"triggers": "2"}).status_code == 302
+    session.expire_all()
+    assert [trigger.rule_id for trigger in session.query(RuleTrigger)] == [other.id]
+    assert session.query(Rule).count() == 1
+
+
+def test_the_list_narrows_to_a_category(analyst: FlaskClient, session: Session) -> None:
+    stored_rule(session, name="Card numbers", category="pii")
+    stored_rule(session, name="Overrides", category="injection", action=Action.NOTIFY)
+
+    rows = analyst.get("/rules/?category=pii").get_data(as_text=True).split("<tbody>")[1]
+
+    assert "Card numbers" in rows
+    assert "Overrides" not in rows
+
+
+def test_what_a_rule_says_is_text_and_never_markup(analyst: FlaskClient, session: Session) -> None:
+    hostile = "<script>alert(1)</script>"
+    rule = stored_rule(
+        session,
+        name=hostile,
+        details=hostile,
+        category=hostile,
+        tags=(hostile,),
+        references=("javascript:alert(1)", hostile),
+        pattern="<script>",
+    )
+
+    for path in ("/rules/", f"/rules/{rule.id}", f"/rules/{rule.id}/edit", f"/rules/{rule.id}/delete"):
+        page = analyst.get(path).get_data(as_text=True)
+        assert hostile not in page
+        assert 'href="javascript' not in page
+
+
+def test_a_rule_that_is_not_there_is_404(analyst: FlaskClient) -> None:
+    assert analyst.get("/rules/7").status_code == 404
+    assert analyst.get("/rules/99999999999999999999").status_code == 404
