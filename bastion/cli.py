@@ -181,6 +181,8 @@ class Tally:
             click.echo(f"\n{heading}")
             for name, count in sorted(counts.items(), key=lambda item: (-item[1], item[0])):
                 click.echo(f"{count:8}  {name}")
+            if not counts:
+                click.echo("    none")
 
 
 def _submission(line: bytes, flow: str, source: str, direction: Direction) -> Submission:
@@ -201,7 +203,9 @@ def _submission(line: bytes, flow: str, source: str, direction: Direction) -> Su
 
 def _with_progress(file: IO[bytes]) -> Iterator[tuple[int, bytes]]:
     """The lines that are not blank, numbered from 1, with a bar on a terminal where the size is known."""
-    size = os.fstat(file.fileno()).st_size if file.seekable() else 0
+    size = file.seek(0, os.SEEK_END) if file.seekable() else 0
+    if size:
+        file.seek(0)
     lines = ((number, line) for number, line in enumerate(file, start=1))
     hidden = not size or not sys.stderr.isatty()
     bar: ProgressBar[int]

@@ -11,10 +11,11 @@ from typing import ClassVar
 
 @dataclass(frozen=True, slots=True)
 class FieldFault:
-    """One thing wrong with one field; ``message`` says what the field wants."""
+    """One thing wrong with one field; ``message`` says what the field wants, ``line`` where in its text, from 1."""
 
     field: str
     message: str
+    line: int = 1
 
     def __str__(self) -> str:
         return f"{self.field}: {self.message}"

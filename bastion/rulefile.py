@@ -13,7 +13,7 @@ import yaml
 
 from bastion.engine.rules import DEFAULT_LANGUAGE, Action, RuleSpec, Severity
 from bastion.engine.validation import check_rule
-from bastion.errors import InvalidRule
+from bastion.errors import FieldFault, InvalidRule
 
 Choice = TypeVar("Choice", bound=StrEnum)
 Value = TypeVar("Value")
@@ -90,11 +90,7 @@ def read_rule_files(files: Iterable[SourceFile]) -> RuleFiles:
             else:
                 rules.append(item)
     distinct = list(_with_own_uuids(rules, notes))
-    notes.extend(
-        Remark(rule.place, f"{rule.spec.name!r} has non-ASCII characters in its pattern; they are kept as they are")
-        for rule in distinct
-        if not rule.spec.pattern.isascii()
-    )
+    notes.extend(note for rule in distinct if (note := _beyond_ascii(rule)))
     return RuleFiles(tuple(distinct), tuple(faults), tuple(notes))
 
 
@@ -155,7 +151,7 @@ def _read_document(document: yaml.Node, file: SourceFile) -> Iterator[FiledRule 
         check_rule(spec)
     except InvalidRule as error:
         for wrong in error.faults:
-            yield Remark(Place(file.name, reader.line_of(wrong.field, document)), f"{spec.name!r}: {wrong}")
+            yield Remark(Place(file.name, reader.line_of(wrong, document)), f"{spec.name!r}: {wrong}")
         return
     yield FiledRule(spec, Place(file.name, document.start_mark.line + 1))
 
@@ -168,11 +164,14 @@ class _Reader:
         self._nodes: dict[str, yaml.Node] = {}
         self._detection: dict[str, yaml.Node] = {}
 
-    def line_of(self, field: str, document: yaml.Node) -> int:
-        """The line of a field of ``RuleSpec``."""
-        key = "falsepositives" if field == "false_positives" else field
-        place = self._detection if field in ("language", "pattern") else self._nodes
-        return int(place.get(key, document).start_mark.line) + 1
+    def line_of(self, wrong: FieldFault, document: yaml.Node) -> int:
+        """The line of what is wrong with a field of ``RuleSpec``; of the very expression in a list of them."""
+        key = "falsepositives" if wrong.field == "false_positives" else wrong.field
+        place = self._detection if key in ("language", "pattern") else self._nodes
+        node = place.get(key, document)
+        if key == "pattern" and isinstance(node, yaml.SequenceNode) and node.value:
+            node = node.value[wrong.line - 1]
+        return int(node.start_mark.line) + 1
 
     def rule(self, document: yaml.Node, category: str | None) -> RuleSpec | None:
         """The rule, as far as it can be read; ``None`` when not even that. ``faults`` says what is wrong."""
@@ -297,6 +296,15 @@ def _with_own_uuids(rules: Iterable[FiledRule], notes: list[Remark]) -> Iterator
             )
         )
         yield own
+
+
+def _beyond_ascii(rule: FiledRule) -> Remark | None:
+    """Worth a note: AIDR Bastion's loader replaces such characters by spaces."""
+    found = [field for field in ("name", "details", "pattern") if not str(getattr(rule.spec, field)).isascii()]
+    if not found:
+        return None
+    where = ", ".join(found)
+    return Remark(rule.place, f"{rule.spec.name!r} has non-ASCII characters in its {where}; they are kept as they are")
 
 
 def _same_note(rule: FiledRule, first: FiledRule) -> Remark:

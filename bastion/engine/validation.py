@@ -66,4 +66,4 @@ def _pattern_faults(rule: RuleSpec) -> Iterator[FieldFault]:
     try:
         check(rule.pattern)
     except PatternError as error:
-        yield FieldFault("pattern", str(error))
+        yield FieldFault("pattern", str(error), error.line)

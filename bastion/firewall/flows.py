@@ -7,7 +7,7 @@ from enum import StrEnum
 from pathlib import Path
 from typing import Annotated, Final
 
-from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, TypeAdapter, ValidationError
 
 from bastion.engine.detectors import BY_ID, PIPELINES
 from bastion.engine.verdict import Status, Verdict
@@ -89,12 +89,18 @@ class Flows:
         return flow
 
 
+def _printable(name: str) -> str:
+    if not name.isprintable():
+        raise ValueError("wants printable characters in a single line")
+    return name
+
+
 class _FlowEntry(BaseModel):
     """One entry of the file, in the shape of AIDR Bastion's ``config.json`` with ``mode`` and ``on_error``."""
 
     model_config = ConfigDict(extra="forbid")
 
-    pipeline_flow: Annotated[str, Field(min_length=1, max_length=100)]
+    pipeline_flow: Annotated[str, Field(min_length=1, max_length=100), AfterValidator(_printable)]
     pipelines: Annotated[list[str], Field(min_length=1)]
     mode: Mode = Mode.ENFORCE
     on_error: OnError = OnError.BLOCK
@@ -116,7 +122,11 @@ def load_flows(path: Path | None) -> Flows:
         SettingsError: naming the file and every entry that is wrong.
     """
     flows = built_in_flows()
+    seen: set[str] = set()
     for entry in _read(path) if path else ():
+        if entry.pipeline_flow in seen:
+            raise SettingsError(f"{path}: the flow {entry.pipeline_flow!r} is given twice")
+        seen.add(entry.pipeline_flow)
         if unknown := [name for name in entry.pipelines if name not in BY_ID and name not in ELSEWHERE]:
             raise SettingsError(
                 f"{path}: the flow {entry.pipeline_flow!r} names the pipeline {unknown[0]!r}; there are: "

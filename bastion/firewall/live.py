@@ -116,6 +116,8 @@ class LiveRules:
                 if self.unreachable_since is None:
                     self.unreachable_since = utc_now()
                     log.error("the stored rules cannot be read, the rules in force stay: %s", type(error).__name__)
+            except Exception:  # The thread's outermost edge: without it, edits would silently stop to matter.
+                log.exception("the stored rules could not be loaded, the rules in force stay")
 
 
 def _revision(session: Session) -> Revision:

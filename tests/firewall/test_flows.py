@@ -174,3 +174,21 @@ def test_a_flow_decides(pipelines: list[PipelineVerdict], mode: Mode, on_error: 
     flow = Flow("mine", ("rule",), mode=mode, on_error=on_error)
 
     assert flow.decide(Verdict(tuple(pipelines))) is decided
+
+
+def test_a_flow_that_is_given_twice_is_refused(tmp_path: Path) -> None:
+    entry = {"pipeline_flow": "mine", "pipelines": ["rule"]}
+    path = tmp_path / "flows.json"
+    path.write_text(json.dumps([entry, entry | {"on_error": "allow"}]))
+
+    with pytest.raises(SettingsError, match="'mine' is given twice"):
+        load_flows(path)
+
+
+@pytest.mark.parametrize("name", ["a\0b", "a\nb", "\ud800", "\u202e"])
+def test_a_flow_whose_name_cannot_be_stored_or_seen_is_refused(tmp_path: Path, name: str) -> None:
+    path = tmp_path / "flows.json"
+    path.write_text(json.dumps([{"pipeline_flow": name, "pipelines": ["rule"]}]))
+
+    with pytest.raises(SettingsError, match="pipeline_flow"):
+        load_flows(path)
