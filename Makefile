@@ -4,7 +4,7 @@ VENV ?= .venv
 BIN := $(VENV)/bin
 
 .DEFAULT_GOAL := help
-.PHONY: help run test lint format types contracts pytest screenshots lock clean
+.PHONY: help run test lint format types contracts pytest bench-live screenshots lock clean
 
 help:  ## List the targets.
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' Makefile
@@ -32,6 +32,9 @@ pytest: $(VENV)/test.stamp  ## Run the tests, on SQLite and PostgreSQL, with a r
 format: $(VENV)/test.stamp  ## Rewrite the code in the house's format.
 	$(BIN)/ruff check --fix-only
 	$(BIN)/ruff format
+
+bench-live: $(VENV)/test.stamp  ## Measure how soon a rule edit is in force in every worker.
+	$(BIN)/python -m bench.live_rules
 
 screenshots: $(VENV)/test.stamp  ## Write pictures of every page to screenshots/.
 	@sh tests/ensure_chromium.sh
