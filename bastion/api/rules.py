@@ -3,7 +3,7 @@
 from typing import Annotated, Any
 
 from flask import Blueprint
-from pydantic import AfterValidator, BaseModel, Field, model_validator
+from pydantic import BaseModel, Field, model_validator
 
 from bastion.api.parsing import Flag, Number, Text, body, query
 from bastion.engine import Action, RuleSpec, Severity
@@ -13,10 +13,21 @@ from bastion.extensions import db
 from bastion.models import MAX_ID, Rule
 from bastion.services import rules
 
-Lowered = AfterValidator
+
+class _Content(BaseModel):
+    """What a rule may say beside what it must."""
+
+    severity: Severity | None = None
+    category: Text | None = None
+    cwe_id: Text | None = None
+    enabled: Flag = True
+    author: Text | None = None
+    tags: list[Text] = []
+    references: list[Text] = []
+    false_positives: list[Text] = []
 
 
-class RuleIn(BaseModel):
+class RuleIn(_Content):
     """A new rule."""
 
     uuid: Text = Field(default_factory=rules.new_uuid)
@@ -25,32 +36,16 @@ class RuleIn(BaseModel):
     language: Text = DEFAULT_LANGUAGE
     pattern: Text
     action: Action
-    severity: Severity | None = None
-    category: Text | None = None
-    cwe_id: Text | None = None
-    enabled: Flag = True
-    author: Text | None = None
-    tags: list[Text] = []
-    references: list[Text] = []
-    false_positives: list[Text] = []
 
 
-class RuleChange(BaseModel):
-    """Changes to a rule: a field that is not sent stays. ``version`` is the one the changes were made on."""
+class RuleChange(_Content):
+    """Changes to a rule: only the fields that are sent count. ``version`` is the one they were made on."""
 
     name: Text = ""
     details: Text = ""
     language: Text = ""
     pattern: Text = ""
     action: Action = Action.NOTIFY
-    severity: Severity | None = None
-    category: Text | None = None
-    cwe_id: Text | None = None
-    enabled: Flag = True
-    author: Text | None = None
-    tags: list[Text] = []
-    references: list[Text] = []
-    false_positives: list[Text] = []
     version: Number | None = None
 
     @model_validator(mode="before")
