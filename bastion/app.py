@@ -9,11 +9,14 @@ import sqlalchemy as sa
 from dotenv import dotenv_values
 from flask import Flask, request
 from flask_bootstrap import Bootstrap5
+from sqlalchemy.exc import InterfaceError, OperationalError
+from sqlalchemy.exc import TimeoutError as PoolTimeout
 from werkzeug.exceptions import BadRequest
 from werkzeug.wrappers import Response
 
 from bastion import access, api, cli, web
 from bastion.api import errors as api_errors
+from bastion.errors import DatabaseUnavailable
 from bastion.extensions import csrf, db, login_manager, migrate
 from bastion.firewall.analysis import Firewall
 from bastion.firewall.flows import load_flows
@@ -115,6 +118,9 @@ def _runtime(app: Flask, settings: Settings) -> Runtime:
 
 
 def _answer_error(error: Exception) -> Response:
+    if isinstance(error, OperationalError | InterfaceError | PoolTimeout):
+        log.error("the database failed: %s", type(error).__name__, exc_info=error)
+        error = DatabaseUnavailable("the database cannot be reached or is busy: try again in a moment")
     if request.path.startswith("/api/"):
         return api_errors.answer_error(error)
     return web_errors.answer_error(error)

@@ -85,6 +85,13 @@ class RulesUnavailable(BastionError):
     word = "rules_unavailable"
 
 
+class DatabaseUnavailable(BastionError):
+    """The database cannot be reached, or is busy for longer than a request may wait."""
+
+    status = HTTPStatus.SERVICE_UNAVAILABLE
+    word = "database_unavailable"
+
+
 class SettingsError(BastionError):
     """A setting has a value that Bastion cannot start with; the message names the variable."""
 
