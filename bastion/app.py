@@ -16,7 +16,7 @@ from werkzeug.wrappers import Response
 
 from bastion import access, api, cli, web
 from bastion.api import errors as api_errors
-from bastion.errors import DatabaseUnavailable
+from bastion.errors import DatabaseUnavailable, SettingsError
 from bastion.extensions import csrf, db, login_manager, migrate
 from bastion.firewall.analysis import Firewall
 from bastion.firewall.flows import load_flows
@@ -37,7 +37,7 @@ MAX_BODY_BYTES = 8 * 1024 * 1024
 
 def build_app(settings: Settings) -> Flask:
     """An application of these settings; it opens no connection and starts no thread until it is used."""
-    settings.instance.mkdir(parents=True, exist_ok=True)
+    _make_folders(settings)
     app = Flask(
         "bastion",
         root_path=str(ROOT),
@@ -71,10 +71,21 @@ def build_app(settings: Settings) -> Flask:
     return app
 
 
+def _make_folders(settings: Settings) -> None:
+    url = sa.make_url(settings.database_url)
+    folders = {"BASTION_INSTANCE": settings.instance}
+    if url.get_backend_name() == "sqlite" and url.database:
+        folders["DATABASE_URL"] = Path(url.database).parent
+    for variable, folder in folders.items():
+        try:
+            folder.mkdir(parents=True, exist_ok=True)
+        except OSError as error:
+            raise SettingsError(f"{variable}: the folder {folder} cannot be made: {error.strerror}") from None
+
+
 def _engine_options(settings: Settings) -> dict[str, Any]:
     url = sa.make_url(settings.database_url)
     if url.get_backend_name() == "sqlite":
-        Path(url.database or "").parent.mkdir(parents=True, exist_ok=True)
         return {"connect_args": {"timeout": 15}}
     return {
         "pool_size": settings.database_pool_size,
@@ -144,10 +155,10 @@ def _security_headers(response: Response) -> Response:
 
 
 def _name_unsupported(app: Flask) -> None:
-    """Says which of AIDR Bastion's variables have no effect here: silence would look like support."""
+    """Says which variables and pipelines have no effect here: silence would look like support."""
     found = unsupported_variables(sorted({*os.environ, *dotenv_values(".env")}))
     if found:
-        log.warning("these settings configure parts that Bastion does not have and are ignored: %s", ", ".join(found))
+        log.warning("these variables mean nothing to Bastion and are ignored: %s", ", ".join(found))
     for flow in app.extensions["bastion"].firewall.flows:
         if flow.unavailable:
             log.warning("the flow %r names pipelines that do not run here: %s", flow.name, ", ".join(flow.unavailable))

@@ -4,14 +4,16 @@ import json
 import os
 import sys
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from functools import wraps
 from pathlib import Path
-from typing import IO, Final
+from typing import IO, Final, ParamSpec
 
 import click
 from click._termui_impl import ProgressBar
 from flask import Flask
 from flask.cli import AppGroup, with_appcontext
+from sqlalchemy.exc import OperationalError
 
 from bastion.errors import BastionError
 from bastion.extensions import db
@@ -22,6 +24,8 @@ from bastion.schema import init_db
 from bastion.services import transfer
 from bastion.services.accounts import Role
 from bastion.services.setup import first_start
+
+Given = ParamSpec("Given")
 
 SCAN_BATCH: Final = 200
 """Events that ``flask scan`` commits together."""
@@ -37,25 +41,31 @@ def register(app: Flask) -> None:
         app.cli.add_command(command)
 
 
-class Refused(click.ClickException):
-    """An error of Bastion's own, as the one line that a person at a terminal wants."""
+def refusing(command: Callable[Given, None]) -> Callable[Given, None]:
+    """Turns Bastion's own errors, and a database that is away, into the one line that a person wants to read."""
 
-    def __init__(self, error: BastionError) -> None:
-        super().__init__(str(error))
+    @wraps(command)
+    def wrapped(*arguments: Given.args, **options: Given.kwargs) -> None:
+        try:
+            command(*arguments, **options)
+        except BastionError as error:
+            raise click.ClickException(str(error)) from None
+        except OperationalError as error:
+            raise click.ClickException(f"the database cannot be used: {error.orig}") from None
+
+    return wrapped
 
 
 @click.command()
 @with_appcontext
+@refusing
 def init() -> None:
     """Make this copy ready to serve: schema, shipped rules, first account and token.
 
     What is there already stays as it is.
     """
-    try:
-        init_db(auto_migrate=True)
-        done = first_start(db.session(), runtime().accounts, runtime().tokens)
-    except BastionError as error:
-        raise Refused(error) from None
+    init_db(auto_migrate=True)
+    done = first_start(db.session(), runtime().accounts, runtime().tokens)
     db.session.commit()
     if done.rules:
         click.echo(f"Loaded {done.rules} rules.")
@@ -65,12 +75,11 @@ def init() -> None:
         click.echo(f"API token: {done.token}")
     if done.password or done.token:
         click.echo("These are shown once. `flask user passwd` and `flask token create` make others.")
-    settings = runtime().settings
-    click.echo(f"Bastion serves on http://{settings.host}:{settings.port}")
 
 
 @rules_group.command("import")
 @click.argument("path", type=click.Path(exists=True, path_type=Path))
+@refusing
 def import_(path: Path) -> None:
     """Load a YAML file, or a folder of them: all of its rules, or none if any has a fault.
 
@@ -81,9 +90,7 @@ def import_(path: Path) -> None:
     except transfer.FaultyFilesError as error:
         for fault in error.faults:
             click.echo(str(fault), err=True)
-        raise click.ClickException(f"nothing imported: {len(error.faults)} faults") from None
-    except BastionError as error:
-        raise Refused(error) from None
+        raise click.ClickException(f"nothing imported, faults: {len(error.faults)}") from None
     db.session.commit()
     for note in report.notes:
         click.echo(f"note: {note}")
@@ -92,35 +99,29 @@ def import_(path: Path) -> None:
 
 @token_group.command("create")
 @click.argument("name")
+@refusing
 def token_create(name: str) -> None:
     """Make a token that may analyse, read and write, and print it: it cannot be shown again."""
-    try:
-        click.echo(runtime().tokens.create(name))
-    except BastionError as error:
-        raise Refused(error) from None
+    click.echo(runtime().tokens.create(name))
 
 
 @user_group.command("add")
 @click.argument("name")
 @click.option("--role", type=click.Choice([role.value for role in Role]), default=Role.VIEWER.value, show_default=True)
 @click.password_option()
+@refusing
 def user_add(name: str, role: str, password: str) -> None:
     """Make an account."""
-    try:
-        runtime().accounts.add(name, Role(role), password)
-    except BastionError as error:
-        raise Refused(error) from None
+    runtime().accounts.add(name, Role(role), password)
 
 
 @user_group.command("passwd")
 @click.argument("name")
 @click.password_option()
+@refusing
 def user_passwd(name: str, password: str) -> None:
     """Set an account's password; its sessions end."""
-    try:
-        runtime().accounts.set_password(name, password)
-    except BastionError as error:
-        raise Refused(error) from None
+    runtime().accounts.set_password(name, password)
 
 
 @click.command()
@@ -130,10 +131,12 @@ def user_passwd(name: str, password: str) -> None:
 @click.option("--direction", type=click.Choice([one.value for one in Direction]), default=Direction.INPUT.value)
 @click.option("--dry-run", is_flag=True, help="Record no events.")
 @with_appcontext
+@refusing
 def scan(file: IO[bytes], flow: str, source: str, direction: str, dry_run: bool) -> None:
     """Judge every text of a JSON Lines file ({"text": ...} a line; - for standard input).
 
-    Lines that cannot be read are named and counted, and make the command fail at its end.
+    Lines that cannot be read are named and counted, and make the command fail at its end; the others are
+    judged and recorded all the same.
     """
     firewall = runtime().firewall
     tally = Tally()
@@ -145,22 +148,19 @@ def scan(file: IO[bytes], flow: str, source: str, direction: str, dry_run: bool)
             tally.add(analysis)
         batch.clear()
 
-    try:
-        firewall.flows.get(flow)
-        for number, line in _with_progress(file):
-            try:
-                batch.append(_submission(line, flow, source, Direction(direction)))
-            except ValueError as error:
-                tally.faulty += 1
-                click.echo(f"line {number}: {error}", err=True)
-            if len(batch) >= SCAN_BATCH:
-                judge()
-        judge()
-    except BastionError as error:
-        raise Refused(error) from None
+    firewall.flows.get(flow)
+    for number, line in _with_progress(file):
+        try:
+            batch.append(_submission(line, flow, source, Direction(direction)))
+        except ValueError as error:
+            tally.faulty += 1
+            click.echo(f"line {number}: {error}", err=True)
+        if len(batch) >= SCAN_BATCH:
+            judge()
+    judge()
     tally.print()
     if tally.faulty:
-        raise click.ClickException(f"{tally.faulty} lines could not be read")
+        raise click.ClickException(f"lines that could not be read: {tally.faulty}")
 
 
 class Tally:
@@ -176,7 +176,7 @@ class Tally:
         self.rules.update(match.rule.name for match in analysis.verdict.matches)
 
     def print(self) -> None:
-        click.echo(f"{sum(self.statuses.values())} texts")
+        click.echo(f"texts judged: {sum(self.statuses.values())}")
         for heading, counts in (("by status", self.statuses), ("by rule", self.rules)):
             click.echo(f"\n{heading}")
             for name, count in sorted(counts.items(), key=lambda item: (-item[1], item[0])):

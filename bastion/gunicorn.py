@@ -21,6 +21,11 @@ control_socket_disable = True
 proc_name = "bastion"
 
 
+def when_ready(server: Any) -> None:
+    """Says where to go, once somebody listens there."""
+    server.log.info("Bastion serves on http://%s", bind)
+
+
 def post_worker_init(worker: Any) -> None:
     """Loads the rules before the first request, so that it does not wait for them."""
     try:

@@ -12,8 +12,8 @@ from uuid import NAMESPACE_URL, UUID, uuid5
 import yaml
 
 from bastion.engine.rules import DEFAULT_LANGUAGE, Action, RuleSpec, Severity
-from bastion.engine.validation import check_rule
-from bastion.errors import FieldFault, InvalidRule
+from bastion.engine.validation import rule_faults
+from bastion.errors import FieldFault
 
 Choice = TypeVar("Choice", bound=StrEnum)
 Value = TypeVar("Value")
@@ -21,6 +21,13 @@ Value = TypeVar("Value")
 MAX_FILE_BYTES: Final = 4 * 1024 * 1024
 
 _NULL: Final = "tag:yaml.org,2002:null"
+_KNOWN: Final = {
+    *("name", "details", "author", "severity", "date", "logsource", "detection", "references", "license", "uuid"),
+    *("response", "tags", "falsepositives", "category", "cwe_id"),
+    *("id", "description", "status", "level", "related", "modified"),
+}
+"""Keys of AIDR Bastion's files, ours, and those that Roota and Sigma have beside them."""
+
 _REQUIRED: Final = ("name", "details", "uuid", "detection")
 
 
@@ -52,6 +59,7 @@ class FiledRule:
 
     spec: RuleSpec
     place: Place
+    unknown_keys: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,6 +97,11 @@ def read_rule_files(files: Iterable[SourceFile]) -> RuleFiles:
                 faults.append(item)
             else:
                 rules.append(item)
+    notes += [
+        Remark(rule.place, f"{rule.spec.name!r} has the key {key!r}, which means nothing here and is left out")
+        for rule in rules
+        for key in rule.unknown_keys
+    ]
     distinct = list(_with_own_uuids(rules, notes))
     notes.extend(note for rule in distinct if (note := _beyond_ascii(rule)))
     return RuleFiles(tuple(distinct), tuple(faults), tuple(notes))
@@ -144,16 +157,17 @@ class _Loader(yaml.SafeLoader):
 def _read_document(document: yaml.Node, file: SourceFile) -> Iterator[FiledRule | Remark]:
     reader = _Reader()
     spec = reader.rule(document, file.category)
-    if reader.faults or spec is None:
-        yield from (Remark(Place(file.name, fault.line), str(fault)) for fault in reader.faults)
-        return
-    try:
-        check_rule(spec)
-    except InvalidRule as error:
-        for wrong in error.faults:
-            yield Remark(Place(file.name, reader.line_of(wrong, document)), f"{spec.name!r}: {wrong}")
-        return
-    yield FiledRule(spec, Place(file.name, document.start_mark.line + 1))
+    faults = [Remark(Place(file.name, fault.line), str(fault)) for fault in reader.faults]
+    if spec is not None:
+        faults += [
+            Remark(Place(file.name, reader.line_of(wrong, document)), f"{spec.name!r}: {wrong}")
+            for wrong in rule_faults(spec)
+            if wrong.field not in reader.unread
+        ]
+    if faults or spec is None:
+        yield from sorted(faults, key=lambda fault: fault.place.line)
+    else:
+        yield FiledRule(spec, Place(file.name, document.start_mark.line + 1), tuple(reader.unknown_keys))
 
 
 class _Reader:
@@ -161,6 +175,8 @@ class _Reader:
 
     def __init__(self) -> None:
         self.faults: list[_FaultError] = []
+        self.unread: set[str] = set()
+        """Fields of ``RuleSpec`` that have a fault already, so that what stands for them says nothing."""
         self._nodes: dict[str, yaml.Node] = {}
         self._detection: dict[str, yaml.Node] = {}
 
@@ -175,36 +191,45 @@ class _Reader:
 
     def rule(self, document: yaml.Node, category: str | None) -> RuleSpec | None:
         """The rule, as far as it can be read; ``None`` when not even that. ``faults`` says what is wrong."""
-        self._nodes = self._try(_mapping, document, "a rule") or {}
+        self._nodes = self._try("", _mapping, document, "a rule") or {}
         if not self._nodes:
             return None
         if missing := [key for key in _REQUIRED if key not in self._nodes]:
             self.faults.append(_FaultError(document, f"lacks {', '.join(missing)}"))
-            return None
-        self._detection = self._try(_mapping, self._nodes["detection"], "detection") or {}
-        if self._detection and "pattern" not in self._detection:
-            self.faults.append(_FaultError(self._nodes["detection"], "detection lacks pattern"))
+            self.unread |= {*missing, "pattern"} if "detection" in missing else set(missing)
+        if "detection" in self._nodes:
+            self._detection = self._try("pattern", _mapping, self._nodes["detection"], "detection") or {}
+            if self._detection and "pattern" not in self._detection:
+                self.faults.append(_FaultError(self._nodes["detection"], "detection lacks pattern"))
+                self.unread.add("pattern")
         return RuleSpec(
-            uuid=self._try(_text, self._nodes["uuid"], "uuid") or "",
-            name=self._try(_text, self._nodes["name"], "name") or "",
-            details=self._try(_text, self._nodes["details"], "details") or "",
-            language=self._try(_optional, self._detection, "language") or DEFAULT_LANGUAGE,
-            pattern=self._try(_expressions, self._detection.get("pattern")) or "",
-            action=self._try(_choice, self._nodes.get("response"), "response", Action) or Action.NOTIFY,
-            severity=self._try(_choice, self._nodes.get("severity"), "severity", Severity),
-            category=self._try(_optional, self._nodes, "category") or category,
-            cwe_id=self._try(_optional, self._nodes, "cwe_id"),
-            author=self._try(_optional, self._nodes, "author"),
-            tags=self._try(_texts, self._nodes.get("tags"), "tags") or (),
-            references=self._try(_texts, self._nodes.get("references"), "references") or (),
-            false_positives=self._try(_texts, self._nodes.get("falsepositives"), "falsepositives") or (),
+            uuid=self._try("uuid", _optional, self._nodes, "uuid", True) or "",
+            name=self._try("name", _optional, self._nodes, "name", True) or "",
+            details=self._try("details", _optional, self._nodes, "details", True) or "",
+            language=self._try("language", _optional, self._detection, "language") or DEFAULT_LANGUAGE,
+            pattern=self._try("pattern", _expressions, self._detection.get("pattern")) or "",
+            action=self._try("action", _choice, self._nodes.get("response"), "response", Action) or Action.NOTIFY,
+            severity=self._try("severity", _choice, self._nodes.get("severity"), "severity", Severity),
+            category=self._try("category", _optional, self._nodes, "category") or category,
+            cwe_id=self._try("cwe_id", _optional, self._nodes, "cwe_id"),
+            author=self._try("author", _optional, self._nodes, "author"),
+            tags=self._try("tags", _texts, self._nodes.get("tags"), "tags") or (),
+            references=self._try("references", _texts, self._nodes.get("references"), "references") or (),
+            false_positives=self._try("false_positives", _texts, self._nodes.get("falsepositives"), "falsepositives")
+            or (),
         )
 
-    def _try(self, convert: Callable[..., Value | None], *arguments: object) -> Value | None:
+    @property
+    def unknown_keys(self) -> list[str]:
+        """Keys that mean nothing here: a mistyped one would otherwise be lost without a word."""
+        return [key for key in self._nodes if key not in _KNOWN]
+
+    def _try(self, field: str, convert: Callable[..., Value | None], *arguments: object) -> Value | None:
         try:
             return convert(*arguments)
         except _FaultError as fault:
             self.faults.append(fault)
+            self.unread.add(field)
             return None
 
 
@@ -226,9 +251,9 @@ def _text(node: yaml.Node, what: str) -> str:
     return str(node.value).strip()
 
 
-def _optional(nodes: dict[str, yaml.Node], key: str) -> str | None:
+def _optional(nodes: dict[str, yaml.Node], key: str, required: bool = False) -> str | None:
     node = nodes.get(key)
-    if node is None or node.tag == _NULL:
+    if node is None or (node.tag == _NULL and not required):
         return None
     return _text(node, key) or None
 

@@ -12,6 +12,7 @@ from alembic.runtime.migration import MigrationContext
 from alembic.script import ScriptDirectory
 from flask import current_app
 from sqlalchemy import text
+from sqlalchemy.exc import OperationalError
 
 from bastion.errors import SchemaError
 from bastion.extensions import db
@@ -20,11 +21,6 @@ log = logging.getLogger(__name__)
 
 # Any number that other programs on the same PostgreSQL do not use: "bastion" in ASCII.
 _ADVISORY_LOCK: Final = 0x62617374696F6E
-
-
-def in_flask_command() -> bool:
-    """Whether the ``flask`` command loads the application."""
-    return click.get_current_context(silent=True) is not None
 
 
 def serving() -> bool:
@@ -39,8 +35,15 @@ def init_db(*, auto_migrate: bool) -> None:
     Wants an application's context. Many processes may call this at once: one migrates while the others wait.
 
     Raises:
-        SchemaError: when the schema is not the newest and may not be changed.
+        SchemaError: when the schema is not the newest and may not be changed, or the database cannot be reached.
     """
+    try:
+        _bring_up_to_date(auto_migrate)
+    except OperationalError as error:
+        raise SchemaError(f"the database cannot be reached: {error.orig}") from None
+
+
+def _bring_up_to_date(auto_migrate: bool) -> None:
     config = current_app.extensions["migrate"].migrate.get_config()
     head = ScriptDirectory.from_config(config).get_current_head()
     if current_revision() == head:

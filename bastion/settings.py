@@ -28,7 +28,10 @@ _DRIVERS: Final = {
     "postgresql+asyncpg": "postgresql+psycopg2",
 }
 
-_UNSUPPORTED_PREFIXES: Final = ("KAFKA__", "OS__", "ES__", "QDRANT__", "SIMILARITY_", "LLM_", "ML_MODEL_PATH")
+_UNSUPPORTED_PREFIXES: Final = (
+    *("KAFKA__", "OS__", "ES__", "QDRANT__", "SIMILARITY_", "LLM_", "ML_MODEL_PATH", "EMBEDDINGS_MODEL"),
+    *("OPENAI_", "ANTHROPIC_", "AZURE_OPENAI_", "OLLAMA_", "CORS_ORIGINS"),
+)
 
 
 class SavePrompt(StrEnum):
@@ -138,5 +141,10 @@ def _fault(fault: Any) -> str:
 
 
 def unsupported_variables(names: list[str]) -> list[str]:
-    """Those of AIDR Bastion's variables that configure parts which Bastion does not have."""
-    return sorted(name for name in names if name.upper().startswith(_UNSUPPORTED_PREFIXES))
+    """Those that configure parts of AIDR Bastion which Bastion does not have, and those mistyped as its own."""
+    return sorted(
+        name
+        for name in names
+        if name.upper().startswith(_UNSUPPORTED_PREFIXES)
+        or (name.startswith(("BASTION_", "DATABASE_")) and name.lower() not in Settings.model_fields)
+    )

@@ -48,10 +48,16 @@ def migrate(connection: Connection) -> None:
         target_metadata=db.metadata,
         process_revision_directives=forget_empty,
         transaction_per_migration=True,
+        on_version_apply=announce,
         **current_app.extensions["migrate"].configure_args,
     )
     with context.begin_transaction():
         context.run_migrations()
+
+
+def announce(step: Any, **_rest: Any) -> None:
+    arrow = "to" if step.is_upgrade else "back to"
+    print(f"migrated {arrow} {', '.join(step.destination_revision_ids) or 'an empty database'}")
 
 
 def check_foreign_keys(connection: Connection) -> None:

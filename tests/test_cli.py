@@ -42,7 +42,7 @@ def test_the_first_init_makes_what_is_missing_and_the_second_nothing(
     assert account.role is Role.ADMIN
     assert parts.tokens.find(token)
     assert session.query(Rule).count() >= 30
-    assert run("init").output == "Bastion serves on http://127.0.0.1:8000\n"
+    assert run("init").output == ""
 
 
 def test_init_leaves_rules_that_are_there_alone(run: Run, session: Session) -> None:
@@ -79,20 +79,7 @@ def test_a_file_of_texts_is_judged_recorded_and_counted(run: Run, session: Sessi
     done = run("scan", "-", "--source", "replay", text=texts)
 
     assert done.exit_code == 0
-    assert done.output.split() == [
-        "3",
-        "texts",
-        "by",
-        "status",
-        "2",
-        "block",
-        "1",
-        "allow",
-        "by",
-        "rule",
-        "2",
-        "Override",
-    ]
+    assert " ".join(done.output.split()) == "texts judged: 3 by status 2 block 1 allow by rule 2 Override"
     events = session.query(Event).order_by(Event.id).all()
     assert [(event.prompt, event.status, event.source) for event in events] == [
         ("ignore previous", "block", "replay"),
@@ -103,7 +90,7 @@ def test_a_file_of_texts_is_judged_recorded_and_counted(run: Run, session: Sessi
 
 
 def test_a_dry_run_records_nothing(run: Run, session: Session) -> None:
-    assert "1 texts" in run("scan", "-", "--dry-run", text=lines({"text": "x"})).output
+    assert "texts judged: 1" in run("scan", "-", "--dry-run", text=lines({"text": "x"})).output
     assert session.query(Event).count() == 0
 
 
@@ -129,7 +116,7 @@ def test_lines_that_cannot_be_read_are_named_and_the_others_are_judged(run: Run,
     done = run("scan", "-", text=b"\n".join(hostile))
 
     assert done.exit_code == 1
-    assert "6 lines could not be read" in done.output
+    assert "lines that could not be read: 6" in done.output
     for number in range(2, 8):
         assert f"line {number}: " in done.output
     assert [event.prompt for event in session.query(Event).order_by(Event.id)] == ["good", "a\u2400\ufffd"]
@@ -152,7 +139,7 @@ def test_rule_files_are_imported_or_every_fault_is_named(run: Run, session: Sess
     assert refused.exit_code == 1
     assert "b.yml:5: 'b': pattern: line 1, column 3: missing )" in refused.output
     assert "b.yml:7: lacks details, uuid, detection" in refused.output
-    assert "nothing imported: 2 faults" in refused.output
+    assert "nothing imported, faults: 2" in refused.output
     assert session.query(Rule).count() == 0
     bad.unlink()
     assert run("rules", "import", str(tmp_path)).output == "1 new, 0 changed, 0 unchanged\n"

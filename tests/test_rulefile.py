@@ -87,7 +87,8 @@ def test_a_file_gives_every_field() -> None:
         references=("https://example.org/a",),
         false_positives=("Lessons about injection",),
     )
-    assert read(FULL).notes == ()
+    (note,) = read(FULL).notes
+    assert "has the key 'something_else', which means nothing here" in str(note)
 
 
 @pytest.mark.parametrize("extra", ["", "response:", "response: ~", "response: notify", "severity: null\ntags:"])
@@ -257,3 +258,30 @@ def test_no_rule_is_lost_when_several_share_uuid_and_name() -> None:
 
     assert [rule.spec.pattern for rule in files.rules] == ["one previous", "two previous", "three previous"]
     assert len({rule.spec.uuid for rule in files.rules}) == 3
+
+
+def test_every_fault_of_a_rule_is_told_at_once_in_the_order_of_its_lines() -> None:
+    content = """name: x
+response: deny
+severity: awful
+uuid: u
+detection:
+  pattern:
+    - 'a('
+    - fine
+    - 'b*'
+"""
+
+    assert faults_of(content) == [
+        "f1.yml:1: lacks details",
+        "f1.yml:2: response wants one of notify, block, not 'deny'",
+        "f1.yml:3: severity wants one of informational, low, medium, high, critical, not 'awful'",
+        "f1.yml:7: 'x': pattern: line 1, column 3: missing )",
+        "f1.yml:9: 'x': pattern: line 3, column 1: matches the empty text, so it would match every prompt",
+    ]
+
+
+def test_a_key_that_means_nothing_is_named() -> None:
+    (note,) = read(with_line("respons: block")).notes
+
+    assert "has the key 'respons', which means nothing here and is left out" in str(note)

@@ -35,7 +35,10 @@ def _bastion_error(error: BastionError) -> Response:
 
 def _http_error(error: HTTPException) -> Response:
     """HTTP's own: no such route, wrong method, too large, no right. Headers such as Allow are kept."""
-    response = _problem(error.code or 500, error.name.lower().replace(" ", "_"), error.description or error.name)
+    detail = f"there is no {request.path}" if error.code == 404 else error.description or error.name
+    if error.code == 413:
+        detail = f"the body has more than {request.max_content_length} bytes"
+    response = _problem(error.code or 500, error.name.lower().replace(" ", "_"), detail)
     for name, value in error.get_headers():
         if name not in ("Content-Type", "Content-Length"):
             response.headers[name] = value

@@ -68,7 +68,8 @@ def _validate(model: type[Model], content: Any) -> Model:
 
 
 def _message(kind: str, message: str) -> str:
-    return "is missing" if kind == "missing" else message.removeprefix("Value error, ")
+    plain = {"missing": "is missing", "model_type": "must be a JSON object"}
+    return plain.get(kind) or message.removeprefix("Value error, ")
 
 
 def _storable_line(value: str) -> str:

@@ -3,12 +3,12 @@
 from typing import Annotated, Any
 
 from flask import Blueprint
-from pydantic import BaseModel, Field, model_validator
+from pydantic import BaseModel, Field
 
 from bastion.api.parsing import Flag, Number, Text, body, query
 from bastion.engine import Action, RuleSpec, Severity
 from bastion.engine.rules import DEFAULT_LANGUAGE
-from bastion.errors import NotFound
+from bastion.errors import FieldFault, InvalidInput, NotFound
 from bastion.extensions import db
 from bastion.models import MAX_ID, Rule
 from bastion.services import rules
@@ -46,13 +46,8 @@ class RuleChange(_Content):
     language: Text = ""
     pattern: Text = ""
     action: Action = Action.NOTIFY
+    uuid: Text = ""
     version: Number | None = None
-
-    @model_validator(mode="before")
-    @classmethod
-    def refuse_another_uuid(cls, content: Any) -> Any:
-        # AIDR Bastion's clients may send the rule back whole; its uuid is not theirs to change.
-        return {key: value for key, value in content.items() if key != "uuid"} if isinstance(content, dict) else content
 
 
 class RuleQuery(BaseModel):
@@ -72,8 +67,9 @@ def list_rules() -> dict[str, Any]:
     return {"total": total, "rules": [shape(rule) for rule in found]}
 
 
-def get_rule(rule_id: int) -> dict[str, Any]:
-    return shape(_rule(rule_id))
+def get_rule(key: str) -> dict[str, Any]:
+    """One rule by its id or its uuid, as every route that names a rule."""
+    return shape(_rule(key))
 
 
 def create_rule() -> tuple[dict[str, Any], int]:
@@ -83,23 +79,27 @@ def create_rule() -> tuple[dict[str, Any], int]:
     return shape(rule), 201
 
 
-def update_rule(rule_id: int) -> dict[str, Any]:
+def update_rule(key: str) -> dict[str, Any]:
+    """Changes what is sent. A rule may be sent back whole, with the uuid that it has."""
     changes = body(RuleChange).model_dump(exclude_unset=True)
     version = changes.pop("version", None)
-    rule = rules.update_rule(db.session(), _rule(rule_id), _tuples(changes), version)
+    rule = _rule(key)
+    if changes.pop("uuid", rule.uuid) != rule.uuid:
+        raise InvalidInput([FieldFault("uuid", "cannot be changed")])
+    rule = rules.update_rule(db.session(), rule, _tuples(changes), version)
     db.session.commit()
     return shape(rule)
 
 
-def delete_rule(rule_id: int) -> tuple[str, int]:
+def delete_rule(key: str) -> tuple[str, int]:
     """Takes the rule away. One that has triggered is archived instead: its triggers are evidence."""
-    rules.retire_rule(db.session(), _rule(rule_id))
+    rules.retire_rule(db.session(), _rule(key))
     db.session.commit()
     return "", 204
 
 
-def toggle_rule(rule_id: int) -> dict[str, Any]:
-    rule = rules.toggle_rule(db.session(), _rule(rule_id))
+def toggle_rule(key: str) -> dict[str, Any]:
+    rule = rules.toggle_rule(db.session(), _rule(key))
     db.session.commit()
     return shape(rule)
 
@@ -128,10 +128,10 @@ def shape(rule: Rule) -> dict[str, Any]:
     }
 
 
-def _rule(rule_id: int) -> Rule:
-    rule = rules.get_rule(db.session(), rule_id)
+def _rule(key: str) -> Rule:
+    rule = rules.find_rule(db.session(), key)
     if rule.archived_at is not None:
-        raise NotFound(f"rule {rule_id} is archived: it can be seen and restored on its page")
+        raise NotFound(f"rule {key} is archived: it can be seen and restored on its page")
     return rule
 
 
@@ -140,7 +140,7 @@ def _tuples(content: dict[str, Any]) -> dict[str, Any]:
 
 
 def add_routes(api: Blueprint) -> None:
-    one = "/rules/<int:rule_id>"
+    one = "/rules/<key>"
     api.get("/rules")(list_rules)
     api.post("/rules")(create_rule)
     api.get(one)(get_rule)

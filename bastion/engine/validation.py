@@ -1,11 +1,10 @@
 """What a rule must be to be saved, whichever way it comes: page, API or file."""
 
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from typing import Final
 
 from bastion.engine.detectors import BY_LANGUAGE
-from bastion.engine.patterns import PatternError
 from bastion.engine.rules import RuleSpec
 from bastion.errors import FieldFault, InvalidRule
 
@@ -22,13 +21,18 @@ def check_rule(rule: RuleSpec) -> None:
     """Accepts a rule that can be saved.
 
     Raises:
-        InvalidRule: with one fault for each field that is wrong.
+        InvalidRule: with every fault of every field.
     """
+    if faults := rule_faults(rule):
+        raise InvalidRule(faults)
+
+
+def rule_faults(rule: RuleSpec) -> list[FieldFault]:
+    """Everything that must be mended before the rule can be saved."""
     faults = [*_text_faults(rule), *_list_faults(rule)]
     if not {"language", "pattern"} & {fault.field for fault in faults}:
         faults += _pattern_faults(rule)
-    if faults:
-        raise InvalidRule(faults)
+    return faults
 
 
 def _text_faults(rule: RuleSpec) -> Iterator[FieldFault]:
@@ -59,11 +63,9 @@ def _list_faults(rule: RuleSpec) -> Iterator[FieldFault]:
 
 
 def _pattern_faults(rule: RuleSpec) -> Iterator[FieldFault]:
-    if rule.language not in BY_LANGUAGE:
+    pipeline = BY_LANGUAGE.get(rule.language)
+    if pipeline is None:
         yield FieldFault("language", f"is not one that runs here: {', '.join(BY_LANGUAGE)}")
         return
-    check: Callable[[str], None] = BY_LANGUAGE[rule.language].check
-    try:
-        check(rule.pattern)
-    except PatternError as error:
-        yield FieldFault("pattern", str(error), error.line)
+    for fault in pipeline.faults(rule.pattern):
+        yield FieldFault("pattern", str(fault), fault.line)

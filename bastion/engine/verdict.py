@@ -9,6 +9,9 @@ from bastion.engine.rules import Action, RuleSpec
 Span = tuple[int, int]
 """Start and end in code points of the original text, end exclusive."""
 
+MAX_SPANS: Final = 20
+"""Spans reported for one rule in one text."""
+
 RAW_VIEW: Final = "raw"
 """The text as it was sent, as opposed to a normalised or decoded form of it."""
 

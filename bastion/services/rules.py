@@ -62,6 +62,16 @@ def get_rule(session: Session, rule_id: int) -> Rule:
     return rule
 
 
+def find_rule(session: Session, key: str) -> Rule:
+    """The rule of an id or a uuid; raises ``NotFound``."""
+    if key.isascii() and key.isdigit() and len(key) < 20:
+        return get_rule(session, int(key))
+    rule = session.scalar(sa.select(Rule).where(Rule.uuid == key))
+    if rule is None:
+        raise NotFound(f"there is no rule {key}")
+    return rule
+
+
 def new_uuid() -> str:
     return str(uuid4())
 

@@ -12,6 +12,7 @@ from markupsafe import Markup
 from sqlakeyset import BadBookmark, Page, unserialize_bookmark
 
 from bastion.access import Right
+from bastion.engine.verdict import MAX_SPANS
 from bastion.errors import FieldFault, InvalidInput
 from bastion.models import MAX_ID
 from bastion.web.marked_text import visible
@@ -27,7 +28,7 @@ def add_to(app: Flask) -> None:
     app.template_filter("utc")(utc_time)
     app.template_filter("visible")(visible)
     app.template_filter("weblink")(is_weblink)
-    app.context_processor(lambda: {"may": may, "Right": Right, "version": VERSION})
+    app.context_processor(lambda: {"may": may, "Right": Right, "version": VERSION, "MAX_SPANS": MAX_SPANS})
 
 
 def utc_time(moment: datetime | None) -> Markup:

@@ -159,3 +159,23 @@ def test_a_change_on_an_old_version_is_refused(api: FlaskClient) -> None:
 def test_a_rule_that_is_not_there_is_404(api: FlaskClient, rule_id: str) -> None:
     for method, path in (("GET", ""), ("PUT", ""), ("DELETE", ""), ("PATCH", "/toggle")):
         assert api.open(f"{RULES}/{rule_id}{path}", method=method, json={}).status_code == 404
+
+
+def test_a_rule_is_found_by_the_uuid_that_a_verdict_gives(api: FlaskClient, session: Session) -> None:
+    rule = stored_rule(session)
+    stored_rule(session)
+    (found,) = api.post("/api/v1/flow/run", json={"prompt": "ignore previous"}).get_json()["pipelines"]
+
+    uuid = found["triggered_rules"][0]["id"]
+
+    assert api.get(f"{RULES}/{uuid}").get_json()["id"] == rule.id
+    assert api.put(f"{RULES}/{uuid}", json={"name": "Named"}).get_json()["name"] == "Named"
+    assert api.get(f"{RULES}/no-such-uuid").status_code == 404
+
+
+def test_a_uuid_cannot_be_changed(api: FlaskClient) -> None:
+    rule = api.post(RULES, json=NEW).get_json()
+
+    answer = api.put(f"{RULES}/{rule['id']}", json={"uuid": "another"})
+
+    assert (answer.status_code, answer.get_json()["errors"][0]["field"]) == (422, "uuid")

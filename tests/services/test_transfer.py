@@ -17,7 +17,9 @@ FIRST = "00000000-0000-4000-8000-000000000001"
 SECOND = "00000000-0000-4000-8000-000000000002"
 
 
-def rule_text(uuid: str = FIRST, name: str = "First", *, pattern: str = "ignore previous", extra: str = "x: y") -> str:
+def rule_text(
+    uuid: str = FIRST, name: str = "First", *, pattern: str = "ignore previous", extra: str = "status: test"
+) -> str:
     return f"name: {name}\ndetails: d\nuuid: {uuid}\n{extra}\ndetection:\n  pattern: '{pattern}'\n"
 
 
@@ -123,7 +125,7 @@ def test_changed_content_makes_a_new_version_and_leaves_the_rules_life_alone(ses
     assert (noise.name, noise.version) == ("Third", 1)
 
 
-@pytest.mark.parametrize(("extra", "category"), [("x: y", "injection"), ("category: own", "own")])
+@pytest.mark.parametrize(("extra", "category"), [("status: test", "injection"), ("category: own", "own")])
 def test_a_file_without_a_category_keeps_the_stored_one(
     session: Session, tmp_path: Path, extra: str, category: str
 ) -> None:

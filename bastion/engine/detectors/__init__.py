@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import Final, Protocol
 
+from bastion.engine.patterns import PatternError
 from bastion.engine.rules import RuleSpec
 from bastion.engine.verdict import Match, RuleFault, Span
 
@@ -34,8 +35,8 @@ class Pipeline:
     description: str
     language: str
     build: Callable[[Iterable[RuleSpec]], Detector]
-    check: Callable[[str], None]
-    """Raises ``PatternError`` for a pattern that must not be saved."""
+    faults: Callable[[str], list[PatternError]]
+    """What must be mended before a pattern can be saved."""
 
 
 def _build_regex(rules: Iterable[RuleSpec]) -> Detector:
@@ -44,10 +45,10 @@ def _build_regex(rules: Iterable[RuleSpec]) -> Detector:
     return RegexDetector(rules)
 
 
-def _check_regex(pattern: str) -> None:
-    from bastion.engine.detectors.regex_rules import check_pattern
+def _regex_faults(pattern: str) -> list[PatternError]:
+    from bastion.engine.detectors.regex_rules import pattern_faults
 
-    check_pattern(pattern)
+    return pattern_faults(pattern)
 
 
 PIPELINES: Final = (
@@ -58,7 +59,7 @@ PIPELINES: Final = (
         description="Regular expressions over the text.",
         language="llm-regex-pattern",
         build=_build_regex,
-        check=_check_regex,
+        faults=_regex_faults,
     ),
 )
 

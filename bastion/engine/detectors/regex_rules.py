@@ -15,10 +15,7 @@ import regex
 
 from bastion.engine.patterns import PatternError
 from bastion.engine.rules import RuleSpec, pattern_lines
-from bastion.engine.verdict import Match, RuleFault, Span
-
-MAX_SPANS: Final = 20
-"""Spans reported for one rule in one text."""
+from bastion.engine.verdict import MAX_SPANS, Match, RuleFault, Span
 
 MAX_MATCHED_TEXT: Final = 1000
 """Code points of the first match that are repeated in an answer and stored with a trigger."""
@@ -31,17 +28,18 @@ _FUZZY: Final = re.compile(r"(?<!\\)(?:\\\\)*(\{[0-9<=+,: ]*[eids][0-9eids<=+,: 
 _warning_filters = threading.Lock()
 
 
-def check_pattern(pattern: str) -> None:
-    """Accepts a pattern that can be saved.
-
-    Raises:
-        PatternError: naming the line, the column and what is wrong there.
-    """
+def pattern_faults(pattern: str) -> list[PatternError]:
+    """What must be mended before a pattern can be saved: at most one fault a line."""
     lines = pattern_lines(pattern)
     if not lines:
-        raise PatternError(1, 1, "wants at least one expression")
+        return [PatternError(1, 1, "wants at least one expression")]
+    faults = []
     for number, line in lines:
-        _check_line(number, line)
+        try:
+            _check_line(number, line)
+        except PatternError as fault:
+            faults.append(fault)
+    return faults
 
 
 def _check_line(number: int, line: str) -> None:
