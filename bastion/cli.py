@@ -10,10 +10,9 @@ from pathlib import Path
 from typing import IO, Final, ParamSpec
 
 import click
-from click._termui_impl import ProgressBar
 from flask import Flask
 from flask.cli import AppGroup, with_appcontext
-from sqlalchemy.exc import OperationalError
+from sqlalchemy.exc import DBAPIError
 
 from bastion.errors import BastionError
 from bastion.extensions import db
@@ -23,7 +22,7 @@ from bastion.runtime import runtime
 from bastion.schema import init_db
 from bastion.services import transfer
 from bastion.services.accounts import Role
-from bastion.services.setup import first_start
+from bastion.services.setup import first_credentials, load_shipped_rules
 
 Given = ParamSpec("Given")
 
@@ -50,7 +49,7 @@ def refusing(command: Callable[Given, None]) -> Callable[Given, None]:
             command(*arguments, **options)
         except BastionError as error:
             raise click.ClickException(str(error)) from None
-        except OperationalError as error:
+        except DBAPIError as error:
             raise click.ClickException(f"the database cannot be used: {error.orig}") from None
 
     return wrapped
@@ -64,11 +63,12 @@ def init() -> None:
 
     What is there already stays as it is.
     """
-    init_db(auto_migrate=True)
-    done = first_start(db.session(), runtime().accounts, runtime().tokens)
+    init_db(auto_migrate=runtime().settings.bastion_auto_migrate)
+    loaded = load_shipped_rules(db.session())
     db.session.commit()
-    if done.rules:
-        click.echo(f"Loaded {done.rules} rules.")
+    if loaded:
+        click.echo(f"Loaded {loaded} rules.")
+    done = first_credentials(runtime().accounts, runtime().tokens)
     if done.password:
         click.echo(f"Account:   {done.account}\nPassword:  {done.password}")
     if done.token:
@@ -208,8 +208,7 @@ def _with_progress(file: IO[bytes]) -> Iterator[tuple[int, bytes]]:
         file.seek(0)
     lines = ((number, line) for number, line in enumerate(file, start=1))
     hidden = not size or not sys.stderr.isatty()
-    bar: ProgressBar[int]
-    with click.progressbar(length=size or 1, label="Scanning", file=sys.stderr, hidden=hidden) as bar:
+    with click.progressbar([b""], length=size or 1, label="Scanning", file=sys.stderr, hidden=hidden) as bar:
         for number, line in lines:
             bar.update(len(line))
             if line.strip():

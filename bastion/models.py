@@ -112,7 +112,8 @@ class Rule(Base):
     history: Mapped[Any | None] = mapped_column(Json, deferred=True)
     archived_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
 
-    __table_args__ = (Index(None, "updated_at", "version"),)
+    # SQLite would otherwise give a deleted rule's id to the next one, while workers still run the deleted.
+    __table_args__ = (Index(None, "updated_at", "version"), {"sqlite_autoincrement": True})
     # The optimistic lock: an UPDATE of another version than the one read matches no row and raises.
     __mapper_args__ = {"version_id_col": version}  # noqa: RUF012 (SQLAlchemy reads it as it is)
 

@@ -10,9 +10,10 @@ import click
 from alembic import command
 from alembic.runtime.migration import MigrationContext
 from alembic.script import ScriptDirectory
+from alembic.util import CommandError
 from flask import current_app
 from sqlalchemy import text
-from sqlalchemy.exc import OperationalError
+from sqlalchemy.exc import DBAPIError
 
 from bastion.errors import SchemaError
 from bastion.extensions import db
@@ -39,8 +40,10 @@ def init_db(*, auto_migrate: bool) -> None:
     """
     try:
         _bring_up_to_date(auto_migrate)
-    except OperationalError as error:
-        raise SchemaError(f"the database cannot be reached: {error.orig}") from None
+    except DBAPIError as error:
+        raise SchemaError(f"the database cannot be used: {error.orig}") from None
+    except CommandError as error:
+        raise SchemaError(f"the database is at a revision that this version does not know: {error}") from None
 
 
 def _bring_up_to_date(auto_migrate: bool) -> None:

@@ -91,7 +91,7 @@ class Settings(BaseSettings):
     database_pool_size: Annotated[int, Field(ge=1, le=1000)] = 5
     database_max_overflow: Annotated[int, Field(ge=0, le=1000)] = 10
     database_save_prompt: Annotated[SavePrompt, BeforeValidator(_save_prompt)] = SavePrompt.TRUE
-    host: Annotated[str, Field(min_length=1)] = "127.0.0.1"
+    host: Annotated[str, Field(pattern=r"^[A-Za-z0-9.:_-]+$")] = "127.0.0.1"
     port: Annotated[int, Field(ge=1, le=65535)] = 8000
     secret_key: Annotated[str | None, Field(min_length=32)] = None
     bastion_flows: Path | None = None

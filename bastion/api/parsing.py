@@ -1,7 +1,7 @@
 """Requests into validated values; every fault names its field."""
 
 import json
-from typing import Annotated, Any, Final, TypeVar
+from typing import Annotated, Any, TypeVar
 
 from flask import request
 from pydantic import AfterValidator, BaseModel, BeforeValidator, StrictBool, StrictInt, StrictStr, ValidationError
@@ -10,9 +10,6 @@ from werkzeug.exceptions import BadRequest, UnsupportedMediaType
 from bastion.errors import FieldFault, InvalidInput
 
 Model = TypeVar("Model", bound=BaseModel)
-
-MAX_DEPTH: Final = 50
-"""Levels of nesting in a body: no request needs more than two."""
 
 
 def body(model: type[Model]) -> Model:
@@ -46,7 +43,7 @@ def _decode(raw: bytes) -> Any:
     except json.JSONDecodeError as error:
         raise BadRequest(f"the body is not JSON: {error}") from None
     except RecursionError:
-        raise BadRequest(f"the body is nested more than {MAX_DEPTH} levels deep") from None
+        raise BadRequest("the body is nested too deeply") from None
     except ValueError as error:
         raise BadRequest(f"the body has a number that cannot be read: {error}") from None
 

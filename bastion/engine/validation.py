@@ -12,7 +12,9 @@ MAX_LENGTH: Final = {"uuid": 255, "name": 255, "language": 100, "category": 100,
 MAX_TEXT: Final = 20_000
 """Code points in a rule's details, pattern, tags, references or false positives."""
 
-_UNSTORABLE: Final = re.compile("[\0\ud800-\udfff]")
+UNSTORABLE: Final = re.compile("[\0\ud800-\udfff]")
+"""What PostgreSQL's text and UTF-8 cannot hold: NUL and lone surrogates."""
+
 _FIELDS: Final = ("uuid", "name", "details", "language", "pattern", "category", "cwe_id", "author")
 _LISTS: Final = ("tags", "references", "false_positives")
 
@@ -45,10 +47,10 @@ def _text_faults(rule: RuleSpec) -> Iterator[FieldFault]:
             yield FieldFault(field, "must not be empty")
         elif len(value) > limit:
             yield FieldFault(field, f"has {len(value)} characters, at most {limit} are kept")
-        elif found := _UNSTORABLE.search(value):
+        elif found := UNSTORABLE.search(value):
             yield FieldFault(field, f"has a character that cannot be stored (U+{ord(found[0]):04X})")
-        elif field in MAX_LENGTH and "\n" in value:
-            yield FieldFault(field, "must be a single line")
+        elif field in MAX_LENGTH and not value.isprintable():
+            yield FieldFault(field, "must be printable characters in a single line")
 
 
 def _list_faults(rule: RuleSpec) -> Iterator[FieldFault]:
@@ -58,7 +60,7 @@ def _list_faults(rule: RuleSpec) -> Iterator[FieldFault]:
             yield FieldFault(field, f"has more than {MAX_TEXT} characters in all")
         elif any("\n" in item or not item.strip() for item in items):
             yield FieldFault(field, "wants one entry a line, none of them empty")
-        elif any(_UNSTORABLE.search(item) for item in items):
+        elif any(UNSTORABLE.search(item) for item in items):
             yield FieldFault(field, "has a character that cannot be stored (NUL or a lone surrogate)")
 
 

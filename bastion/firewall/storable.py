@@ -2,19 +2,18 @@
 
 import re
 from collections import Counter
-from typing import Final
 
-_UNSTORABLE: Final = re.compile("[\0\ud800-\udfff]")
+from bastion.engine.validation import UNSTORABLE
 
 
 def storable(text: str) -> str:
     """The text with each NUL as U+2400 and each lone surrogate as U+FFFD: one for one, so that spans still fit."""
-    return _UNSTORABLE.sub(_stand_in, text)
+    return UNSTORABLE.sub(_stand_in, text)
 
 
 def replaced_characters(text: str) -> dict[str, int]:
     """How often ``storable`` replaces which character, as ``{"U+0000": 3}``."""
-    return dict(Counter(f"U+{ord(found):04X}" for found in _UNSTORABLE.findall(text)))
+    return dict(Counter(f"U+{ord(found):04X}" for found in UNSTORABLE.findall(text)))
 
 
 def _stand_in(found: re.Match[str]) -> str:

@@ -13,7 +13,7 @@ from sqlalchemy.orm.exc import StaleDataError
 
 from bastion.engine import Action, RuleSpec, Severity
 from bastion.engine.validation import check_rule
-from bastion.errors import Conflict, NotFound
+from bastion.errors import Conflict, FieldFault, InvalidRule, NotFound
 from bastion.models import MAX_ID, Rule, RuleTrigger, utc_now
 
 Word = TypeVar("Word", bound=StrEnum)
@@ -84,6 +84,8 @@ def create_rule(session: Session, spec: RuleSpec) -> Rule:
         Conflict: when the uuid is taken.
     """
     check_rule(spec)
+    if spec.uuid.isdigit() or "/" in spec.uuid:
+        raise InvalidRule([FieldFault("uuid", "must not be a number, which would be taken for an id, nor have a /")])
     if session.scalar(sa.select(Rule.id).where(Rule.uuid == spec.uuid)) is not None:
         raise Conflict(f"there is a rule with the uuid {spec.uuid} already")
     rule = Rule(**_content(spec))
@@ -144,25 +146,34 @@ def delete_rule(session: Session, rule: Rule, *, with_triggers: int) -> None:
 
     Raises:
         Conflict: when the rule has another number of triggers by now.
+        NotFound: when somebody else has just deleted it.
     """
-    found = count_triggers(session, rule)
-    if found != with_triggers:
-        raise Conflict(f"the rule has {found} triggers by now, not {with_triggers}")
-    session.execute(sa.delete(RuleTrigger).where(RuleTrigger.rule_id == rule.id))
-    session.delete(rule)
+    rule_id = rule.id
     try:
+        deleted = session.execute(sa.delete(RuleTrigger).where(RuleTrigger.rule_id == rule_id))
+        if (found := getattr(deleted, "rowcount", 0)) != with_triggers:
+            session.rollback()
+            raise Conflict(f"the rule has {found} triggers by now, not {with_triggers}")
+        session.delete(rule)
         session.flush()
     except IntegrityError:
         session.rollback()
         raise Conflict("the rule has just triggered again: it is still there") from None
+    except StaleDataError:
+        session.rollback()
+        raise NotFound(f"there is no rule {rule_id}") from None
 
 
 def retire_rule(session: Session, rule: Rule) -> None:
     """Deletes a rule that never triggered, archives one that did: evidence needs its rule."""
-    if count_triggers(session, rule):
-        archive_rule(session, rule)
-    else:
-        delete_rule(session, rule, with_triggers=0)
+    rule_id = rule.id
+    if count_triggers(session, rule) == 0:
+        try:
+            delete_rule(session, rule, with_triggers=0)
+            return
+        except Conflict:
+            rule = get_rule(session, rule_id)
+    archive_rule(session, rule)
 
 
 def _content(spec: RuleSpec) -> dict[str, Any]:

@@ -16,22 +16,25 @@ FIRST_CALLER: Final = "first"
 
 
 @dataclass(frozen=True, slots=True)
-class FirstStart:
+class FirstCredentials:
     """What was made. The password and the token exist in clear only here."""
 
-    rules: int
     account: str = ADMIN
     password: str | None = None
     token: str | None = None
 
 
-def first_start(session: Session, accounts: Accounts, tokens: Tokens) -> FirstStart:
-    """Loads the rules that ship if there are none, and makes an admin and a token if there are none."""
-    loaded = 0 if any_rule(session) else len(import_rules(session, RULEPACK).new)
+def load_shipped_rules(session: Session) -> int:
+    """Loads the rules that ship if there are none, and returns how many that were."""
+    return 0 if any_rule(session) else len(import_rules(session, RULEPACK).new)
+
+
+def first_credentials(accounts: Accounts, tokens: Tokens) -> FirstCredentials:
+    """Makes an admin and a token if there are none."""
     password = token = None
     if not accounts.any():
         password = secrets.token_urlsafe(15)
         accounts.add(ADMIN, Role.ADMIN, password)
     if not tokens.any():
         token = tokens.create(FIRST_CALLER)
-    return FirstStart(rules=loaded, password=password, token=token)
+    return FirstCredentials(password=password, token=token)

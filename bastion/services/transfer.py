@@ -11,7 +11,7 @@ from sqlalchemy.orm import Session
 from bastion.errors import BastionError, NotFound
 from bastion.models import Rule
 from bastion.rulefile import Remark, RuleFiles, SourceFile, read_rule_files
-from bastion.services.rules import create_rule, update_rule
+from bastion.services.rules import CONTENT, create_rule, update_rule
 
 RULEPACK: Final = Path(__file__).resolve().parent.parent / "rulepack"
 SUFFIXES: Final = (".yml", ".yaml")
@@ -58,8 +58,7 @@ def import_rules(session: Session, path: Path) -> ImportReport:
             continue
         before = rule.version
         kept = replace(spec, enabled=rule.enabled, category=spec.category or rule.category)
-        content = {name: getattr(kept, name) for name in kept.__slots__ if name not in ("id", "version")}
-        update_rule(session, rule, content)
+        update_rule(session, rule, {name: getattr(kept, name) for name in CONTENT})
         (same if rule.version == before else changed).append(spec.name)
     return ImportReport(tuple(new), tuple(changed), tuple(same), read.notes)
 

@@ -7,10 +7,14 @@ import re
 import unicodedata
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
+from itertools import islice
 from typing import Final
 
 MAX_SHOWN: Final = 100_000
 """Code points of a text that a page shows."""
+
+MAX_PIECES: Final = 5_000
+"""Pieces that a page shows: every other character hidden would make megabytes of markup."""
 
 # Controls but tab and line feed, format characters (zero-width, bidi, tags), variation selectors, and blanks that
 # do not look like one.
@@ -52,9 +56,12 @@ class MarkedText:
 
 def mark(text: str, marks: Iterable[Mark]) -> MarkedText:
     """Cuts a text at the ends of its marks, which may overlap, and at characters that cannot be seen."""
-    shown = text[:MAX_SHOWN]
-    pieces = tuple(piece for stretch, labels in _stretches(shown, list(marks)) for piece in _visible(stretch, labels))
-    return MarkedText(pieces, len(_HIDDEN.findall(text)), len(text) - len(shown))
+    every = (
+        piece for stretch, labels in _stretches(text[:MAX_SHOWN], list(marks)) for piece in _visible(stretch, labels)
+    )
+    pieces = tuple(islice(every, MAX_PIECES))
+    shown = sum(piece.times if piece.token else len(piece.text) for piece in pieces)
+    return MarkedText(pieces, len(_HIDDEN.findall(text)), len(text) - shown)
 
 
 def visible(text: str) -> str:

@@ -18,6 +18,8 @@ from bastion.models import MAX_ID
 from bastion.web.marked_text import visible
 
 PER_PAGE: Final = 50
+FIRST_YEAR: Final = 1900
+LAST_YEAR: Final = 9998
 
 VERSION: Final = version("bastion")
 
@@ -42,7 +44,10 @@ def utc_time(moment: datetime | None) -> Markup:
 
 def is_weblink(text: str) -> bool:
     """Whether a text from a rule may become a link: only a web address does."""
-    return urlsplit(text).scheme in ("http", "https") and "\n" not in text
+    try:
+        return urlsplit(text).scheme in ("http", "https")
+    except ValueError:
+        return False
 
 
 def may(right: Right) -> bool:
@@ -68,5 +73,8 @@ def _is_place(bookmark: str) -> bool:
         return False
     if place is None:
         return True
-    kinds = [type(value) for value in place]
-    return kinds == [datetime, int] and abs(place[1]) <= MAX_ID
+    if [type(value) for value in place] != [datetime, int]:
+        return False
+    moment, row = place
+    # Times with a zone, and far enough from the ends of the calendar to be turned into UTC.
+    return moment.tzinfo is not None and FIRST_YEAR <= moment.year <= LAST_YEAR and abs(row) <= MAX_ID

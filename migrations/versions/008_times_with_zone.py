@@ -1,4 +1,4 @@
-"""Times on PostgreSQL carry their zone; the naive ones that were there are UTC."""
+"""Times on PostgreSQL carry their zone; the naive ones that were there are UTC. On SQLite all have fractions."""
 
 import sqlalchemy as sa
 from alembic import op
@@ -17,7 +17,15 @@ TIMES = (
 
 
 def upgrade() -> None:
+    if op.get_context().dialect.name == "sqlite":
+        give_fractions()
     retype(sa.DateTime(timezone=True))
+
+
+def give_fractions() -> None:
+    """SQLite compares times as text, and its CURRENT_TIMESTAMP writes no fraction, which all others have."""
+    for table, column in TIMES:
+        op.execute(f'UPDATE {table} SET "{column}" = "{column}" || \'.000000\' WHERE length("{column}") = 19')
 
 
 def downgrade() -> None:

@@ -1,5 +1,7 @@
 """Rules over JSON."""
 
+import threading
+
 import pytest
 from flask.testing import FlaskClient
 from sqlalchemy.orm import Session
@@ -179,3 +181,31 @@ def test_a_uuid_cannot_be_changed(api: FlaskClient) -> None:
     answer = api.put(f"{RULES}/{rule['id']}", json={"uuid": "another"})
 
     assert (answer.status_code, answer.get_json()["errors"][0]["field"]) == (422, "uuid")
+
+
+def test_two_that_delete_one_rule_both_get_an_answer(api: FlaskClient, session: Session) -> None:
+    rule = stored_rule(session)
+    one = f"{RULES}/{rule.id}"
+    statuses: list[int] = []
+
+    callers = [threading.Thread(target=lambda: statuses.append(api.delete(one).status_code)) for _ in range(6)]
+    for caller in callers:
+        caller.start()
+    for caller in callers:
+        caller.join()
+
+    assert sorted(statuses) == [204, *[404] * 5]
+
+
+@pytest.mark.parametrize("uuid", ["5", "a/b"])
+def test_a_uuid_that_no_address_could_name_is_refused(api: FlaskClient, uuid: str) -> None:
+    answer = api.post(RULES, json=NEW | {"uuid": uuid})
+
+    assert (answer.status_code, answer.get_json()["errors"][0]["field"]) == (422, "uuid")
+
+
+def test_a_deleted_rules_id_is_not_given_again(api: FlaskClient) -> None:
+    first = api.post(RULES, json=NEW).get_json()["id"]
+    api.delete(f"{RULES}/{first}")
+
+    assert api.post(RULES, json=NEW).get_json()["id"] > first

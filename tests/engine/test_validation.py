@@ -71,7 +71,7 @@ def test_a_character_that_cannot_be_stored_is_named(field: str, character: str, 
 
 @pytest.mark.parametrize("field", [field for field in SINGLE_LINES if field != "language"])
 def test_a_short_field_is_a_single_line(field: str) -> None:
-    assert fault_of(field, "a\nb") == "must be a single line"
+    assert fault_of(field, "a\nb") == "must be printable characters in a single line"
 
 
 @pytest.mark.parametrize("field", ["details", "pattern"])
@@ -127,5 +127,7 @@ def test_several_faults_are_told_at_once() -> None:
 
 
 def test_the_error_reads_as_one_sentence_a_fault() -> None:
-    with pytest.raises(InvalidRule, match=r"^name: must not be empty; author: must be a single line$"):
+    with pytest.raises(
+        InvalidRule, match=r"^name: must not be empty; author: must be printable characters in a single line$"
+    ):
         check_rule(rule_spec(name=" ", author="a\nb"))

@@ -13,6 +13,7 @@ from bastion import create_app
 from bastion.extensions import db
 from bastion.models import Event, Rule, RuleTrigger
 from bastion.schema import current_revision, init_db
+from bastion.services.events import EventFilter, page_of_events
 from tests.conftest import ROOT, clean_environment
 from tests.databases import Databases
 
@@ -271,3 +272,24 @@ def test_the_models_round_trip(app: Flask) -> None:
         db.session.rollback()
         db.session.execute(sa.delete(Event))
         assert db.session.scalar(sa.select(sa.func.count(RuleTrigger.id))) == 0
+
+
+def test_adopted_rows_with_times_without_fractions_page_like_all_others(
+    engine: sa.Engine, blank: str, instance: Path
+) -> None:
+    """SQLite's own CURRENT_TIMESTAMP writes none, and compares times as text."""
+    flask(blank, instance, "db", "upgrade", "001_initial")
+    with engine.begin() as connection:
+        for _ in range(5):
+            connection.execute(
+                sa.text(
+                    "INSERT INTO events (status, flow_name, timestamp) VALUES ('allow', 'x', '2025-01-13 12:00:00')"
+                )
+            )
+    flask(blank, instance, "db", "upgrade")
+
+    app = create_app(database_url=blank, bastion_instance=instance)
+    with app.app_context():
+        first = page_of_events(db.session(), EventFilter(), per_page=3, bookmark=None)
+        second = page_of_events(db.session(), EventFilter(), per_page=3, bookmark=first.paging.bookmark_next)
+        assert [row.id for row in (*first, *second)] == [5, 4, 3, 2, 1]

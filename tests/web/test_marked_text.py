@@ -2,7 +2,7 @@
 
 import pytest
 
-from bastion.web.marked_text import MAX_SHOWN, Mark, Piece, mark, visible
+from bastion.web.marked_text import MAX_PIECES, MAX_SHOWN, Mark, Piece, mark, visible
 
 
 def test_marks_that_overlap_share_what_they_share() -> None:
@@ -62,3 +62,10 @@ def test_a_long_text_is_cut_and_says_by_how_much() -> None:
 
 def test_an_empty_text_has_no_pieces() -> None:
     assert mark("", []).pieces == ()
+
+
+def test_a_text_of_many_pieces_is_cut_and_says_by_how_much() -> None:
+    marked = mark("a\u200b" * 40_000, [])
+
+    assert len(marked.pieces) == MAX_PIECES
+    assert marked.cut == 80_000 - MAX_PIECES

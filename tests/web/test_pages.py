@@ -58,7 +58,17 @@ def test_the_list_narrows_and_pages_without_losing_the_filter(analyst: FlaskClie
 
 
 @pytest.mark.parametrize(
-    "query", ["status=nope", "page=x", "page=%3C%3C", "page=%3Ei:1", "page=%3Edt:x~i:x", "page=%3Ei:1~i:2"]
+    "query",
+    [
+        "status=nope",
+        "page=x",
+        "page=%3C%3C",
+        "page=%3Ei:1",
+        "page=%3Edt:x~i:x",
+        "page=%3Ei:1~i:2",
+        "page=%3Edt%3A0001-01-01%2000%3A00%3A00~i%3A5",
+        "page=%3Edt%3A9999-12-31%2023%3A59%3A59-14%3A00~i%3A5",
+    ],
 )
 def test_an_address_that_means_nothing_is_an_error_that_says_so(analyst: FlaskClient, query: str) -> None:
     assert analyst.get(f"/events/?{query}").status_code == 422

@@ -155,7 +155,7 @@ def test_what_a_rule_says_is_text_and_never_markup(analyst: FlaskClient, session
         details=hostile,
         category=hostile,
         tags=(hostile,),
-        references=("javascript:alert(1)", hostile),
+        references=("javascript:alert(1)", "http://[", hostile),
         pattern="<script>",
     )
 
