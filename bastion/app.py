@@ -2,7 +2,6 @@
 
 import logging
 import os
-from pathlib import Path
 from typing import Any
 
 import sqlalchemy as sa
@@ -72,10 +71,9 @@ def build_app(settings: Settings) -> Flask:
 
 
 def _make_folders(settings: Settings) -> None:
-    url = sa.make_url(settings.database_url)
     folders = {"BASTION_INSTANCE": settings.instance}
-    if url.get_backend_name() == "sqlite" and url.database:
-        folders["DATABASE_URL"] = Path(url.database).parent
+    if settings.sqlite_file:
+        folders["DATABASE_URL"] = settings.sqlite_file.parent
     for variable, folder in folders.items():
         try:
             folder.mkdir(parents=True, exist_ok=True)
@@ -84,8 +82,7 @@ def _make_folders(settings: Settings) -> None:
 
 
 def _engine_options(settings: Settings) -> dict[str, Any]:
-    url = sa.make_url(settings.database_url)
-    if url.get_backend_name() == "sqlite":
+    if settings.sqlite_file:
         return {"connect_args": {"timeout": 15}}
     return {
         "pool_size": settings.database_pool_size,
@@ -103,7 +100,7 @@ def _bind_extensions(app: Flask, settings: Settings) -> None:
     login_manager.init_app(app)
     login_manager.user_loader(access.load_user)
     Bootstrap5(app)
-    if settings.database_url.startswith("sqlite"):
+    if settings.sqlite_file:
         with app.app_context():
             sa.event.listen(db.engine, "connect", _prepare_sqlite)
 
@@ -118,10 +115,8 @@ def _prepare_sqlite(connection: Any, _record: Any) -> None:
 
 
 def _runtime(app: Flask, settings: Settings) -> Runtime:
-    def database() -> sa.Engine:
-        with app.app_context():
-            return db.engine
-
+    with app.app_context():
+        database = db.engine
     firewall = Firewall(
         load_flows(settings.flows_file), LiveRules(database), Recorder(database), settings.database_save_prompt
     )

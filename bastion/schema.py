@@ -40,6 +40,8 @@ def init_db(*, auto_migrate: bool) -> None:
     """
     try:
         _bring_up_to_date(auto_migrate)
+        # A server may fork now, and two processes must not share a connection.
+        db.engine.dispose()
     except DBAPIError as error:
         raise SchemaError(f"the database cannot be used: {error.orig}") from None
     except CommandError as error:

@@ -104,6 +104,12 @@ class Settings(BaseSettings):
         return self.bastion_instance.absolute()
 
     @property
+    def sqlite_file(self) -> Path | None:
+        """The database's file, or ``None`` for PostgreSQL."""
+        url = make_url(self.database_url)
+        return Path(url.database or "") if url.get_backend_name() == "sqlite" else None
+
+    @property
     def flows_file(self) -> Path | None:
         """The flows file named, or AIDR Bastion's ``config.json`` in the working directory if it is there."""
         if self.bastion_flows is not None:

@@ -4,7 +4,6 @@ import logging
 import os
 import threading
 import time
-from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Final
@@ -60,7 +59,7 @@ class LiveRules:
     The thread starts with the first use in a process, so that it survives a server's fork.
     """
 
-    def __init__(self, database: Callable[[], sa.Engine]) -> None:
+    def __init__(self, database: sa.Engine) -> None:
         self._database = database
         self._lock = threading.Lock()
         self._current: RuleSet | None = None
@@ -82,7 +81,7 @@ class LiveRules:
 
     def refresh(self) -> RuleSet:
         """Looks at the stored rules now and compiles them if they have changed."""
-        with Session(self._database()) as session:
+        with Session(self._database) as session:
             revision = _revision(session)
             if self._current is None or revision != self._current.revision:
                 self._current = _load(session, revision)

@@ -1,7 +1,7 @@
 """From an analysed text to stored rows: one event and its triggers, committed together."""
 
 import hashlib
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, Final
@@ -32,7 +32,7 @@ class EventRecord:
 class Recorder:
     """Writes events. One call is one transaction; when it returns, the events are committed."""
 
-    def __init__(self, database: Callable[[], sa.Engine]) -> None:
+    def __init__(self, database: sa.Engine) -> None:
         self._database = database
 
     def record(self, records: Sequence[EventRecord]) -> list[int]:
@@ -53,7 +53,7 @@ class Recorder:
             raise NotRecorded(f"the event could not be stored ({type(error).__name__})") from error
 
     def _insert(self, records: Sequence[EventRecord]) -> list[int]:
-        with self._database().begin() as connection:
+        with self._database.begin() as connection:
             ids = [_insert_event(connection, record) for record in records]
             triggers = [
                 {**trigger, "event_id": event_id}
@@ -65,7 +65,7 @@ class Recorder:
         return ids
 
     def _without_deleted_rules(self, records: Sequence[EventRecord]) -> list[EventRecord]:
-        with self._database().connect() as connection:
+        with self._database.connect() as connection:
             stored = set(connection.scalars(sa.select(Rule.id)))
         return [
             EventRecord(record.event, [trigger for trigger in record.triggers if trigger["rule_id"] in stored])
