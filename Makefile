@@ -4,12 +4,13 @@ VENV ?= .venv
 BIN := $(VENV)/bin
 
 .DEFAULT_GOAL := help
-.PHONY: help run test lint format types contracts pytest bench-live screenshots lock clean
+.PHONY: help run test lint format types contracts pytest fuzz bench-engine bench-build bench-live screenshots lock clean
 
 help:  ## List the targets.
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' Makefile
 
 run: $(VENV)/run.stamp  ## Install, migrate, and serve on HOST:PORT (127.0.0.1:8000).
+	@sh requirements/ensure_libhs.sh $(BIN)/python || true
 	@$(BIN)/flask init
 	@exec $(BIN)/gunicorn -c python:bastion.gunicorn wsgi:app
 
@@ -27,11 +28,24 @@ contracts: $(VENV)/test.stamp  ## Check that imports run one way.
 
 pytest: $(VENV)/test.stamp  ## Run the tests, on SQLite and PostgreSQL, with a real server and a real browser.
 	@sh tests/ensure_chromium.sh
+	@sh requirements/ensure_libhs.sh $(BIN)/python
 	$(BIN)/pytest
 
 format: $(VENV)/test.stamp  ## Rewrite the code in the house's format.
 	$(BIN)/ruff check --fix-only
 	$(BIN)/ruff format
+
+fuzz: $(VENV)/test.stamp  ## Hold the detector to a plain loop on a million random cases.
+	@sh requirements/ensure_libhs.sh $(BIN)/python
+	$(BIN)/python -m tests.engine.fuzz
+
+bench-engine: $(VENV)/test.stamp  ## Measure detection against a loop of compiled re (RULES=folder PROMPTS=file.jsonl for your own).
+	@sh requirements/ensure_libhs.sh $(BIN)/python
+	$(BIN)/python -m bench.engine $(if $(RULES),--rules $(RULES)) $(if $(PROMPTS),--prompts $(PROMPTS))
+
+bench-build: $(VENV)/test.stamp  ## Measure what clients wait while 1,800 rules are compiled.
+	@sh requirements/ensure_libhs.sh $(BIN)/python
+	$(BIN)/python -m bench.build_under_load
 
 bench-live: $(VENV)/test.stamp  ## Measure how soon a rule edit is in force in every worker.
 	$(BIN)/python -m bench.live_rules

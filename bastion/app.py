@@ -15,6 +15,8 @@ from werkzeug.wrappers import Response
 
 from bastion import access, api, cli, web
 from bastion.api import errors as api_errors
+from bastion.compiler.caching import CachingCompiler
+from bastion.compiler.process import shared_process
 from bastion.errors import DatabaseUnavailable, SettingsError
 from bastion.extensions import csrf, db, login_manager, migrate
 from bastion.firewall.analysis import Firewall
@@ -117,8 +119,12 @@ def _prepare_sqlite(connection: Any, _record: Any) -> None:
 def _runtime(app: Flask, settings: Settings) -> Runtime:
     with app.app_context():
         database = db.engine
+    compiler = CachingCompiler(settings.instance / "cache", shared_process("build"))
     firewall = Firewall(
-        load_flows(settings.flows_file), LiveRules(database), Recorder(database), settings.database_save_prompt
+        load_flows(settings.flows_file),
+        LiveRules(database, compiler),
+        Recorder(database),
+        settings.database_save_prompt,
     )
     return Runtime(settings, firewall, Accounts(settings.instance), Tokens(settings.instance))
 

@@ -5,6 +5,7 @@ import os
 import sys
 from collections import Counter
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from functools import wraps
 from pathlib import Path
 from typing import IO, Final, ParamSpec
@@ -86,7 +87,7 @@ def import_(path: Path) -> None:
     A rule that is there already (same uuid) is brought up to the file's content.
     """
     try:
-        report = transfer.import_rules(db.session(), path)
+        report = transfer.import_rules(db.session(), path, _bar)
     except transfer.FaultyFilesError as error:
         for fault in error.faults:
             click.echo(str(fault), err=True)
@@ -95,6 +96,13 @@ def import_(path: Path) -> None:
     for note in report.notes:
         click.echo(f"note: {note}")
     click.echo(f"{len(report.new)} new, {len(report.changed)} changed, {len(report.same)} unchanged")
+
+
+@contextmanager
+def _bar(length: int) -> Iterator[Callable[[], None]]:
+    hidden = not length or not sys.stderr.isatty()
+    with click.progressbar(length=length, label="Trying patterns", file=sys.stderr, hidden=hidden) as bar:
+        yield lambda: bar.update(1)
 
 
 @token_group.command("create")

@@ -85,6 +85,13 @@ class RulesUnavailable(BastionError):
     word = "rules_unavailable"
 
 
+class CheckUnavailable(BastionError):
+    """A rule cannot be checked at the moment, so it cannot be saved."""
+
+    status = HTTPStatus.SERVICE_UNAVAILABLE
+    word = "check_unavailable"
+
+
 class DatabaseUnavailable(BastionError):
     """The database cannot be reached, or is busy for longer than a request may wait."""
 

@@ -11,7 +11,7 @@ from sqlalchemy.orm import Mapped, mapped_column, relationship
 from sqlalchemy.types import TypeDecorator, TypeEngine
 from uuid_utils import uuid7
 
-from bastion.engine.rules import Action, RuleSpec, Severity
+from bastion.engine.rules import Action, RuleSpec, Severity, Views
 from bastion.extensions import Base
 
 
@@ -111,6 +111,7 @@ class Rule(Base):
     exceptions: Mapped[Any | None] = mapped_column(Json)
     history: Mapped[Any | None] = mapped_column(Json, deferred=True)
     archived_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
+    views: Mapped[str] = mapped_column(String(10), default=Views.ALL.value, server_default=Views.ALL.value)
 
     # SQLite would otherwise give a deleted rule's id to the next one, while workers still run the deleted.
     __table_args__ = (Index(None, "updated_at", "version"), {"sqlite_autoincrement": True})
@@ -122,7 +123,7 @@ class Rule(Base):
         """The rule as the engine takes it.
 
         Raises:
-            ValueError: when another program stored an action or a severity that there is not.
+            ValueError: when another program stored an action, a severity or views that there are not.
         """
         return RuleSpec(
             id=self.id,
@@ -131,6 +132,7 @@ class Rule(Base):
             name=self.name,
             details=self.details,
             language=self.language,
+            views=Views(self.views.strip().lower()),
             pattern=self.pattern,
             action=Action(self.action.strip().lower()),
             severity=Severity(self.severity.strip().lower()) if self.severity and self.severity.strip() else None,

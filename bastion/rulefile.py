@@ -11,7 +11,7 @@ from uuid import NAMESPACE_URL, UUID, uuid5
 
 import yaml
 
-from bastion.engine.rules import DEFAULT_LANGUAGE, Action, RuleSpec, Severity
+from bastion.engine.rules import DEFAULT_LANGUAGE, Action, RuleSpec, Severity, Views
 from bastion.engine.validation import rule_faults
 from bastion.errors import FieldFault
 
@@ -27,6 +27,8 @@ _KNOWN: Final = {
     *("id", "description", "status", "level", "related", "modified"),
 }
 """Keys of AIDR Bastion's files, ours, and those that Roota and Sigma have beside them."""
+
+_DETECTION: Final = ("language", "pattern", "views")
 
 _REQUIRED: Final = ("name", "details", "uuid", "detection")
 
@@ -183,7 +185,7 @@ class _Reader:
     def line_of(self, wrong: FieldFault, document: yaml.Node) -> int:
         """The line of what is wrong with a field of ``RuleSpec``; of the very expression in a list of them."""
         key = "falsepositives" if wrong.field == "false_positives" else wrong.field
-        place = self._detection if key in ("language", "pattern") else self._nodes
+        place = self._detection if key in _DETECTION else self._nodes
         node = place.get(key, document)
         if key == "pattern" and isinstance(node, yaml.SequenceNode) and node.value:
             node = node.value[wrong.line - 1]
@@ -208,6 +210,7 @@ class _Reader:
             details=self._try("details", _optional, self._nodes, "details", True) or "",
             language=self._try("language", _optional, self._detection, "language") or DEFAULT_LANGUAGE,
             pattern=self._try("pattern", _expressions, self._detection.get("pattern")) or "",
+            views=self._try("views", _choice, self._detection.get("views"), "views", Views) or Views.ALL,
             action=self._try("action", _choice, self._nodes.get("response"), "response", Action) or Action.NOTIFY,
             severity=self._try("severity", _choice, self._nodes.get("severity"), "severity", Severity),
             category=self._try("category", _optional, self._nodes, "category") or category,
@@ -222,7 +225,10 @@ class _Reader:
     @property
     def unknown_keys(self) -> list[str]:
         """Keys that mean nothing here: a mistyped one would otherwise be lost without a word."""
-        return [key for key in self._nodes if key not in _KNOWN]
+        return [
+            *(key for key in self._nodes if key not in _KNOWN),
+            *(f"detection.{key}" for key in self._detection if key not in _DETECTION),
+        ]
 
     def _try(self, field: str, convert: Callable[..., Value | None], *arguments: object) -> Value | None:
         try:

@@ -4,7 +4,7 @@ from uuid import UUID
 
 import pytest
 
-from bastion.engine import Action, RuleSpec, Severity
+from bastion.engine import Action, RuleSpec, Severity, Views
 from bastion.rulefile import MAX_FILE_BYTES, RuleFiles, SourceFile, read_rule_files
 
 GOOD = """\
@@ -34,6 +34,7 @@ falsepositives: Lessons about injection
 something_else: {is: ignored}
 detection:
   language: llm-regex-pattern
+  views: Raw
   pattern:
     - '(?i)ignore\s+previous'
     - "forget\\b"
@@ -77,6 +78,7 @@ def test_a_file_gives_every_field() -> None:
         name="Ignore previous",
         details="Asks to forget the system prompt.\nSays so in two lines.",
         language="llm-regex-pattern",
+        views=Views.RAW,
         pattern="(?i)ignore\\s+previous\nforget\\b\n123",
         action=Action.BLOCK,
         severity=Severity.HIGH,
@@ -96,6 +98,16 @@ def test_a_rule_that_names_no_response_notifies(extra: str) -> None:
     rule = rule_of(with_line(extra) if extra else GOOD)
 
     assert (rule.action, rule.severity, rule.tags, rule.enabled) == (Action.NOTIFY, None, (), True)
+
+
+@pytest.mark.parametrize(
+    ("line", "views"),
+    [("x: 1", Views.ALL), ("views:", Views.ALL), ("views: all", Views.ALL), ("views: raw", Views.RAW)],
+)
+def test_a_rule_is_looked_for_in_all_views_unless_it_says_raw(line: str, views: Views) -> None:
+    assert rule_of(detecting(f"{line}\n  pattern: a")).views is views
+    assert rule_of(detecting(f"pattern: a\n  {line}")).views is views
+    assert rule_of(GOOD).views is Views.ALL
 
 
 @pytest.mark.parametrize(
@@ -157,6 +169,9 @@ def test_a_byte_order_mark_and_other_line_ends_make_no_difference(content: str |
         (detecting("language: a\n  pattern: {a: b}"), 6, "pattern wants a list of regular expressions"),
         (detecting("pattern: 'a(b'"), 5, "'Ignore previous': pattern: line 1, column 4: missing )"),
         (detecting("x: 1\n  pattern: a*"), 6, "'Ignore previous': pattern: line 1, column 1: matches the empty"),
+        (detecting("pattern: a\n  views: decoded"), 6, "views wants one of all, raw, not 'decoded'"),
+        (detecting("views: [raw]\n  pattern: a"), 5, "views wants a text"),
+        (detecting("views: all\n  views: raw\n  pattern: a"), 6, "views is given twice"),
         (detecting("pattern: []"), 5, "'Ignore previous': pattern: must not be empty"),
         (detecting("pattern:"), 5, "'Ignore previous': pattern: must not be empty"),
         (detecting("pattern: ~"), 5, ""),
@@ -266,6 +281,7 @@ response: deny
 severity: awful
 uuid: u
 detection:
+  views: some
   pattern:
     - 'a('
     - fine
@@ -276,12 +292,28 @@ detection:
         "f1.yml:1: lacks details",
         "f1.yml:2: response wants one of notify, block, not 'deny'",
         "f1.yml:3: severity wants one of informational, low, medium, high, critical, not 'awful'",
-        "f1.yml:7: 'x': pattern: line 1, column 3: missing )",
-        "f1.yml:9: 'x': pattern: line 3, column 1: matches the empty text, so it would match every prompt",
+        "f1.yml:6: views wants one of all, raw, not 'some'",
+        "f1.yml:8: 'x': pattern: line 1, column 3: missing )",
+        "f1.yml:10: 'x': pattern: line 3, column 1: matches the empty text, so it would match every prompt",
     ]
 
 
-def test_a_key_that_means_nothing_is_named() -> None:
-    (note,) = read(with_line("respons: block")).notes
+@pytest.mark.parametrize(
+    ("content", "key"),
+    [
+        (with_line("respons: block"), "respons"),
+        (with_line("views: raw"), "views"),
+        (detecting("veiws: raw\n  pattern: a"), "detection.veiws"),
+    ],
+)
+def test_a_key_that_means_nothing_is_named(content: str, key: str) -> None:
+    (note,) = read(content).notes
 
-    assert "has the key 'respons', which means nothing here and is left out" in str(note)
+    assert f"has the key {key!r}, which means nothing here and is left out" in str(note)
+
+
+def test_rules_that_differ_in_their_views_are_two() -> None:
+    files = read(GOOD, detecting("views: raw\n  pattern: ignore previous"))
+
+    assert [rule.spec.views for rule in files.rules] == [Views.ALL, Views.RAW]
+    assert len({rule.spec.uuid for rule in files.rules}) == 2

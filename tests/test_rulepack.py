@@ -6,7 +6,7 @@ import pytest
 import regex
 import yaml
 
-from bastion.engine import Engine
+from bastion.engine import Engine, Views
 from bastion.rulefile import FiledRule
 from bastion.services.transfer import RULEPACK, read_rules
 
@@ -28,6 +28,14 @@ def test_it_covers_what_it_promises() -> None:
         *("indirect_injection", "multilingual", "denial_of_service"),
     }
     assert sum(rule.spec.category == "multilingual" for rule in READ.rules) >= 8
+
+
+def test_rules_about_the_disguise_itself_are_looked_for_in_the_text_as_sent() -> None:
+    assert {rule.spec.name for rule in READ.rules if rule.spec.views is Views.RAW} == {
+        *("Hidden Unicode tag characters", "Bidirectional override", "Run of zero-width characters"),
+        *("Spaced-out trigger words", "Leetspeak trigger words", "Encoded blob with an order to read it"),
+        "Token flood",
+    }
 
 
 @pytest.mark.parametrize("filed", READ.rules, ids=lambda filed: filed.spec.name)

@@ -6,7 +6,7 @@ from flask import Blueprint
 from pydantic import BaseModel, Field
 
 from bastion.api.parsing import Flag, Number, Text, body, query
-from bastion.engine import Action, RuleSpec, Severity
+from bastion.engine import Action, RuleSpec, Severity, Views
 from bastion.engine.rules import DEFAULT_LANGUAGE
 from bastion.errors import FieldFault, InvalidInput, NotFound
 from bastion.extensions import db
@@ -18,6 +18,7 @@ class _Content(BaseModel):
     """What a rule may say beside what it must."""
 
     severity: Severity | None = None
+    views: Views = Views.ALL
     category: Text | None = None
     cwe_id: Text | None = None
     enabled: Flag = True
@@ -125,6 +126,7 @@ def shape(rule: Rule) -> dict[str, Any]:
         "tags": list(rule.tags),
         "references": list(rule.references),
         "false_positives": list(rule.false_positives),
+        "views": rule.views,
     }
 
 

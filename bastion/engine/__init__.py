@@ -1,7 +1,18 @@
 """Detection: rules and a text in, a verdict out. No Flask, no SQL, no I/O, no global state."""
 
 from bastion.engine.engine import Engine
-from bastion.engine.rules import Action, RuleSpec, Severity
+from bastion.engine.rules import Action, RuleSpec, Severity, Views
 from bastion.engine.verdict import Match, PipelineVerdict, RuleFault, Status, Verdict
 
-__all__ = ["Action", "Engine", "Match", "PipelineVerdict", "RuleFault", "RuleSpec", "Severity", "Status", "Verdict"]
+__all__ = [
+    "Action",
+    "Engine",
+    "Match",
+    "PipelineVerdict",
+    "RuleFault",
+    "RuleSpec",
+    "Severity",
+    "Status",
+    "Verdict",
+    "Views",
+]

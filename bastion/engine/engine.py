@@ -4,6 +4,7 @@ from collections import defaultdict
 from collections.abc import Collection, Iterable
 
 from bastion.engine.detectors import BY_LANGUAGE, PIPELINES, Detector
+from bastion.engine.layers import Compiler, compile_here
 from bastion.engine.rules import RuleSpec
 from bastion.engine.verdict import PipelineVerdict, RuleFault, Span, Verdict
 
@@ -14,18 +15,19 @@ class Engine:
     A rule that cannot be compiled, or whose language no pipeline runs, is left out and listed in ``rejected``.
     """
 
-    def __init__(self, rules: Iterable[RuleSpec]) -> None:
+    def __init__(self, rules: Iterable[RuleSpec], compiler: Compiler = compile_here) -> None:
         by_language: dict[str, list[RuleSpec]] = defaultdict(list)
         for rule in rules:
             by_language[rule.language].append(rule)
         self._detectors: dict[str, Detector] = {
-            pipeline.id: pipeline.build(by_language.pop(pipeline.language, ())) for pipeline in PIPELINES
+            pipeline.id: pipeline.build(by_language.pop(pipeline.language, ()), compiler) for pipeline in PIPELINES
         }
         rejected = [fault for detector in self._detectors.values() for fault in detector.rejected]
         for language, orphans in by_language.items():
             reason = f"no pipeline runs the language {language!r}; there are {', '.join(BY_LANGUAGE)}"
             rejected.extend(RuleFault(rule, reason) for rule in orphans)
         self.rejected = tuple(rejected)
+        self.runs_on = {name: detector.runs_on for name, detector in self._detectors.items()}
 
     def scan(self, text: str, pipelines: Collection[str] | None = None) -> Verdict:
         """Judges a text by the pipelines named, or by all there are, in the order of ``PIPELINES``."""

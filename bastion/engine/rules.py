@@ -24,6 +24,15 @@ class Severity(StrEnum):
     CRITICAL = "critical"
 
 
+class Views(StrEnum):
+    """In which forms of a text a rule is looked for."""
+
+    ALL = "all"
+    """The text as sent, and every normalised or decoded view of it."""
+    RAW = "raw"
+    """The text as sent alone: for patterns of the disguise itself, which the other views take off."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RuleSpec:
     """The whole content of a rule, without its life in a database.
@@ -38,6 +47,7 @@ class RuleSpec:
     pattern: str
     action: Action
     language: str = DEFAULT_LANGUAGE
+    views: Views = Views.ALL
     severity: Severity | None = None
     category: str | None = None
     cwe_id: str | None = None

@@ -27,12 +27,17 @@ class Status(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Match:
-    """One rule that matched: its first spans in order, and the text of the first."""
+    """One rule that matched: its first spans in order, and the text of the first, both as sent.
+
+    ``view`` names the form of the text that shows the match, ``revealed`` is what the first says in it, if it is not
+    the text as sent. Without spans the rule has matched, but there was no time to find out where.
+    """
 
     rule: RuleSpec
     spans: tuple[Span, ...]
     matched_text: str
     view: str = RAW_VIEW
+    revealed: str | None = None
 
 
 @dataclass(frozen=True, slots=True)

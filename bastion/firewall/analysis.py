@@ -15,6 +15,7 @@ from bastion.firewall.recording import (
     EventRecord,
     Recorder,
     kept_match,
+    kept_revealed,
     kept_text,
     prompt_hash,
     text_context,
@@ -105,7 +106,7 @@ class Firewall:
             "flow_name": analysis.flow.name,
             "pipeline_results": {
                 "status": analysis.status.value,
-                "pipelines": [_result(one, kept) for one in reported(analysis.verdict)],
+                "pipelines": [_result(one, prompt, kept) for one in reported(analysis.verdict)],
             },
             "timestamp": now,
             "source": submission.source,
@@ -131,20 +132,21 @@ def reported(verdict: Verdict) -> list[PipelineVerdict]:
 
 def answer(analysis: Analysis) -> dict[str, Any]:
     """The API's answer, in AIDR Bastion's shape with what it lacks."""
+    prompt = analysis.submission.prompt
     return {
         "status": analysis.status.value,
         "event_id": analysis.event_id,
         "event_uid": analysis.uid,
-        "pipelines": [_result(pipeline, analysis.submission.prompt) for pipeline in reported(analysis.verdict)],
+        "pipelines": [_result(pipeline, prompt, prompt) for pipeline in reported(analysis.verdict)],
     }
 
 
-def _result(pipeline: PipelineVerdict, text: str | None) -> dict[str, Any]:
-    """One pipeline's verdict with the matches as they stand in ``text``, or without them if it is ``None``."""
+def _result(pipeline: PipelineVerdict, prompt: str, kept: str | None) -> dict[str, Any]:
+    """One pipeline's verdict with the matches as they stand in ``kept``, or without them if it is ``None``."""
     result: dict[str, Any] = {
         "status": pipeline.status.value,
         "name": BY_ID[pipeline.pipeline].name,
-        "triggered_rules": [_triggered(match, text) for match in pipeline.matches],
+        "triggered_rules": [_triggered(match, prompt, kept) for match in pipeline.matches],
     }
     if pipeline.faults:
         result["errors"] = [
@@ -153,7 +155,7 @@ def _result(pipeline: PipelineVerdict, text: str | None) -> dict[str, Any]:
     return result
 
 
-def _triggered(match: Match, text: str | None) -> dict[str, Any]:
+def _triggered(match: Match, prompt: str, kept: str | None) -> dict[str, Any]:
     rule = match.rule
     return {
         "id": rule.uuid,
@@ -163,6 +165,8 @@ def _triggered(match: Match, text: str | None) -> dict[str, Any]:
         "action": rule.action.value,
         "severity": rule.severity.value if rule.severity else None,
         "cwe_id": rule.cwe_id,
-        "matched_text": kept_match(match, text),
+        "matched_text": kept_match(match, kept),
         "spans": [list(span) for span in match.spans],
+        "view": match.view,
+        "revealed_text": kept_revealed(match, prompt, kept),
     }

@@ -4,7 +4,7 @@ import logging
 import os
 import threading
 import time
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Final
 
@@ -12,7 +12,9 @@ import sqlalchemy as sa
 from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.orm import Session
 
+from bastion.compiler.caching import CachingCompiler
 from bastion.engine import Engine, RuleFault, RuleSpec
+from bastion.engine.layers import Compiler
 from bastion.errors import RulesUnavailable
 from bastion.models import Rule, utc_now
 
@@ -20,6 +22,12 @@ log = logging.getLogger(__name__)
 
 POLL_SECONDS: Final = 0.4
 """Between two looks at the stored rules: with the build, an edit is in force within one second."""
+
+QUIET_SECONDS: Final = 10
+"""Without a change, until all rules are compiled together: while somebody edits, only what changes is."""
+
+QUIET_SECONDS_EACH: Final = 0.3
+"""And so many more for each rule, since compiling a thousand takes most of a minute."""
 
 Revision = tuple[int, int, int, int, datetime | None]
 
@@ -39,10 +47,15 @@ class RuleSet:
 
     engine: Engine
     revision: Revision
-    rules: int
+    specs: tuple[RuleSpec, ...]
     unreadable: tuple[UnreadableRule, ...]
     built_at: datetime
     build_seconds: float
+
+    @property
+    def rules(self) -> int:
+        """How many run."""
+        return len(self.specs) - len(self.rejected)
 
     @property
     def rejected(self) -> tuple[RuleFault, ...]:
@@ -59,8 +72,9 @@ class LiveRules:
     The thread starts with the first use in a process, so that it survives a server's fork.
     """
 
-    def __init__(self, database: sa.Engine) -> None:
+    def __init__(self, database: sa.Engine, compiler: CachingCompiler) -> None:
         self._database = database
+        self._compiler = compiler
         self._lock = threading.Lock()
         self._current: RuleSet | None = None
         self._watcher: threading.Thread | None = None
@@ -84,8 +98,20 @@ class LiveRules:
         with Session(self._database) as session:
             revision = _revision(session)
             if self._current is None or revision != self._current.revision:
-                self._current = _load(session, revision)
+                self._current = _load(session, revision, self._compiler)
             return self._current
+
+    def settle(self) -> None:
+        """Compiles the rules in force together, if some were compiled apart and have not changed for a while."""
+        current = self._current
+        if current is None or not self._compiler.scattered:
+            return
+        quiet = (utc_now() - current.built_at).total_seconds()
+        if quiet > QUIET_SECONDS + QUIET_SECONDS_EACH * len(current.specs):
+            engine = Engine(current.specs, self._compiler.settled)
+            with self._lock:
+                if self._current is current:
+                    self._current = replace(current, engine=engine)
 
     def stop(self) -> None:
         """Ends the watching thread."""
@@ -111,6 +137,7 @@ class LiveRules:
             try:
                 self.refresh()
                 self.unreachable_since = None
+                self.settle()
             except SQLAlchemyError as error:
                 if self.unreachable_since is None:
                     self.unreachable_since = utc_now()
@@ -133,7 +160,7 @@ def _revision(session: Session) -> Revision:
     return (row[0], row[1], row[2], row[3], row[4])
 
 
-def _load(session: Session, revision: Revision) -> RuleSet:
+def _load(session: Session, revision: Revision, compiler: Compiler) -> RuleSet:
     started = time.perf_counter()
     specs: list[RuleSpec] = []
     unreadable = []
@@ -142,7 +169,7 @@ def _load(session: Session, revision: Revision) -> RuleSet:
             specs.append(rule.spec)
         except ValueError as error:
             unreadable.append(UnreadableRule(rule.id, rule.name, str(error)))
-    engine = Engine(specs)
+    engine = Engine(specs, compiler)
     for fault in engine.rejected:
         log.error("rule %s (%s) is skipped: %s", fault.rule.id, fault.rule.uuid, fault.reason)
     for row in unreadable:
@@ -150,7 +177,7 @@ def _load(session: Session, revision: Revision) -> RuleSet:
     return RuleSet(
         engine=engine,
         revision=revision,
-        rules=len(specs) - len(engine.rejected),
+        specs=tuple(specs),
         unreadable=tuple(unreadable),
         built_at=utc_now(),
         build_seconds=time.perf_counter() - started,

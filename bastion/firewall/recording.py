@@ -135,8 +135,17 @@ def kept_match(match: Match, kept: str | None) -> str | None:
     """What may be stored of a match: the same place in the text that is kept."""
     if kept is None:
         return None
-    start = match.spans[0][0]
+    start = match.spans[0][0] if match.spans else 0
     return kept[start : start + len(match.matched_text)]
+
+
+def kept_revealed(match: Match, prompt: str, kept: str | None) -> str | None:
+    """What may be stored of the text behind a disguise: nothing, once a part of the disguise is masked."""
+    if match.revealed is None or kept is None:
+        return None
+    stretches = [(prompt[start:end], kept[start:end]) for start, end in match.spans]
+    masked = any(here not in (sent, storable(sent)) for sent, here in stretches)
+    return None if masked else storable(match.revealed)
 
 
 def text_context(prompt: str, save: SavePrompt) -> dict[str, Any] | None:

@@ -11,7 +11,9 @@ from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
 from sqlalchemy.orm.exc import StaleDataError
 
-from bastion.engine import Action, RuleSpec, Severity
+from bastion.compiler.probing import probe
+from bastion.engine import Action, RuleSpec, Severity, Views
+from bastion.engine.rules import pattern_lines
 from bastion.engine.validation import check_rule
 from bastion.errors import Conflict, FieldFault, InvalidRule, NotFound
 from bastion.models import MAX_ID, Rule, RuleTrigger, utc_now
@@ -76,14 +78,17 @@ def new_uuid() -> str:
     return str(uuid4())
 
 
-def create_rule(session: Session, spec: RuleSpec) -> Rule:
-    """Stores a new rule.
+def create_rule(session: Session, spec: RuleSpec, *, probed: bool = False) -> Rule:
+    """Stores a new rule; ``probed`` says that its pattern has been tried out.
 
     Raises:
         InvalidRule: naming each field that is wrong.
         Conflict: when the uuid is taken.
+        CheckUnavailable: when the pattern cannot be tried out now.
     """
     check_rule(spec)
+    if not probed:
+        _probe(spec)
     if spec.uuid.isdigit() or "/" in spec.uuid:
         raise InvalidRule([FieldFault("uuid", "must not be a number, which would be taken for an id, nor have a /")])
     if session.scalar(sa.select(Rule.id).where(Rule.uuid == spec.uuid)) is not None:
@@ -98,19 +103,25 @@ def create_rule(session: Session, spec: RuleSpec) -> Rule:
     return rule
 
 
-def update_rule(session: Session, rule: Rule, changes: dict[str, Any], version: int | None = None) -> Rule:
+def update_rule(
+    session: Session, rule: Rule, changes: dict[str, Any], version: int | None = None, *, probed: bool = False
+) -> Rule:
     """Changes a rule; unchanged content makes no new version.
 
-    ``version`` is the one that the changes were made on, ``None`` to change whatever is there.
+    ``version`` is the one that the changes were made on, ``None`` to change whatever is there. ``probed`` says that
+    the new pattern has been tried out.
 
     Raises:
         InvalidRule: naming each field that is wrong.
         Conflict: when the rule has changed since ``version``.
+        CheckUnavailable: when a new pattern cannot be tried out now.
     """
     if version is not None and version != rule.version:
         raise Conflict(_changed_meanwhile(rule))
     spec = replace(_readable(rule), **changes)
     check_rule(spec)
+    if not probed and spec.pattern != rule.pattern:
+        _probe(spec)
     for field, value in _content(spec).items():
         if getattr(rule, field) != value:
             setattr(rule, field, value)
@@ -176,18 +187,32 @@ def retire_rule(session: Session, rule: Rule) -> None:
     archive_rule(session, rule)
 
 
+def _probe(spec: RuleSpec) -> None:
+    """Raises ``InvalidRule`` for a pattern that compiles too slowly or too large, though it is of the dialect."""
+    lines = pattern_lines(spec.pattern)
+    faults = probe({line for _, line in lines})
+    if found := [
+        FieldFault("pattern", f"line {number}, column {faults[line].column}: {faults[line].reason}", number)
+        for number, line in lines
+        if line in faults
+    ]:
+        raise InvalidRule(found)
+
+
 def _content(spec: RuleSpec) -> dict[str, Any]:
     content = {field: getattr(spec, field) for field in CONTENT}
     content["action"] = spec.action.value
     content["severity"] = spec.severity.value if spec.severity else None
+    content["views"] = spec.views.value
     return content
 
 
 def _readable(rule: Rule) -> RuleSpec:
-    """The rule, with a word that there is not replaced by the mildest: what is sent can then mend it."""
+    """The rule, with a word that there is not replaced by the mildest or usual one: what is sent can mend it."""
     content = {field: getattr(rule, field) for field in CONTENT}
     content["action"] = _word(Action, rule.action) or Action.NOTIFY
     content["severity"] = _word(Severity, rule.severity)
+    content["views"] = _word(Views, rule.views) or Views.ALL
     return RuleSpec(**content)
 
 

@@ -9,7 +9,7 @@ from sqlalchemy.orm import Session
 from bastion.services.accounts import Accounts, Role
 from bastion.services.rules import any_rule
 from bastion.services.tokens import Tokens
-from bastion.services.transfer import RULEPACK, import_rules
+from bastion.services.transfer import RULEPACK, read_rules, store_rules
 
 ADMIN: Final = "admin"
 FIRST_CALLER: Final = "first"
@@ -26,7 +26,7 @@ class FirstCredentials:
 
 def load_shipped_rules(session: Session) -> int:
     """Loads the rules that ship if there are none, and returns how many that were."""
-    return 0 if any_rule(session) else len(import_rules(session, RULEPACK).new)
+    return 0 if any_rule(session) else len(store_rules(session, read_rules(RULEPACK)).new)
 
 
 def first_credentials(accounts: Accounts, tokens: Tokens) -> FirstCredentials:

@@ -1,6 +1,7 @@
 """Rule files into the database: all of them, or none."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Final
@@ -8,6 +9,8 @@ from typing import Final
 import sqlalchemy as sa
 from sqlalchemy.orm import Session
 
+from bastion.compiler.probing import probe
+from bastion.engine.rules import pattern_lines
 from bastion.errors import BastionError, NotFound
 from bastion.models import Rule
 from bastion.rulefile import Remark, RuleFiles, SourceFile, read_rule_files
@@ -15,6 +18,10 @@ from bastion.services.rules import CONTENT, create_rule, update_rule
 
 RULEPACK: Final = Path(__file__).resolve().parent.parent / "rulepack"
 SUFFIXES: Final = (".yml", ".yaml")
+
+
+Bar = Callable[[int], AbstractContextManager[Callable[[], None]]]
+"""Shows how far a long work of so many steps is; what it gives is called after each."""
 
 
 class FaultyFilesError(BastionError):
@@ -35,17 +42,31 @@ class ImportReport:
     notes: tuple[Remark, ...]
 
 
-def import_rules(session: Session, path: Path) -> ImportReport:
-    """Imports a file or a folder. A rule that is there already, by uuid, is brought up to the file's content and
-    stays enabled, disabled or archived as it is.
+@contextmanager
+def no_bar(_length: int) -> Iterator[Callable[[], None]]:
+    """Shows nothing."""
+    yield lambda: None
+
+
+def import_rules(session: Session, path: Path, bar: Bar = no_bar) -> ImportReport:
+    """Imports a file or a folder, as ``store_rules`` does, once each new expression has been tried out.
 
     Raises:
         NotFound: when there is no such file, or no rule file in the folder.
         FaultyFilesError: with every fault; then nothing is imported.
+        CheckUnavailable: when expressions cannot be tried out now; then nothing is imported.
     """
     read = read_rules(path)
-    if read.faults:
-        raise FaultyFilesError(read.faults)
+    faults = read.faults or tuple(_slow_expressions(session, read, bar))
+    if faults:
+        raise FaultyFilesError(faults)
+    return store_rules(session, read)
+
+
+def store_rules(session: Session, read: RuleFiles) -> ImportReport:
+    """Stores rules whose patterns are known to compile well. A rule that is there already, by uuid, is brought up
+    to the file's content and stays enabled, disabled or archived as it is.
+    """
     stored = {rule.uuid: rule for rule in session.scalars(sa.select(Rule))}
     new: list[str] = []
     changed: list[str] = []
@@ -53,14 +74,26 @@ def import_rules(session: Session, path: Path) -> ImportReport:
     for spec in (filed.spec for filed in read.rules):
         rule = stored.get(spec.uuid)
         if rule is None:
-            create_rule(session, spec)
+            create_rule(session, spec, probed=True)
             new.append(spec.name)
             continue
         before = rule.version
         kept = replace(spec, enabled=rule.enabled, category=spec.category or rule.category)
-        update_rule(session, rule, {name: getattr(kept, name) for name in CONTENT})
+        update_rule(session, rule, {name: getattr(kept, name) for name in CONTENT}, probed=True)
         (same if rule.version == before else changed).append(spec.name)
     return ImportReport(tuple(new), tuple(changed), tuple(same), read.notes)
+
+
+def _slow_expressions(session: Session, read: RuleFiles, bar: Bar) -> Iterator[Remark]:
+    known = {line for pattern in session.scalars(sa.select(Rule.pattern)) for _, line in pattern_lines(pattern)}
+    lines = {line for filed in read.rules for _, line in pattern_lines(filed.spec.pattern)} - known
+    with bar(len(lines)) as tick:
+        faults = probe(sorted(lines), tick)
+    for filed in read.rules:
+        for number, line in pattern_lines(filed.spec.pattern):
+            if fault := faults.get(line):
+                wrong = f"pattern: line {number}, column {fault.column}: {fault.reason}"
+                yield Remark(filed.place, f"{filed.spec.name!r}: {wrong}")
 
 
 def read_rules(path: Path) -> RuleFiles:

@@ -17,7 +17,7 @@ from wtforms import (
 from wtforms.validators import DataRequired, Length, Optional
 from wtforms.widgets import HiddenInput
 
-from bastion.engine import Action, RuleSpec, Severity
+from bastion.engine import Action, RuleSpec, Severity, Views
 from bastion.engine.detectors import PIPELINES
 from bastion.engine.validation import MAX_LENGTH, MAX_TEXT
 from bastion.errors import FieldFault
@@ -59,6 +59,13 @@ class RuleForm(FlaskForm):  # type: ignore[misc]
     severity = SelectField(
         "Severity", choices=[SelectChoice("", "not set"), *(SelectChoice(one.value) for one in Severity)]
     )
+    views = SelectField(
+        "Views",
+        choices=[one.value for one in Views],
+        default=Views.ALL.value,
+        description="all: the text as sent and every normalised or decoded form of it. raw: only the text as sent, for "
+        "a pattern of the disguise itself, such as zero-width characters or a run of base64.",
+    )
     category = StringField("Category", [Optional(), Length(max=MAX_LENGTH["category"])])
     cwe_id = StringField("CWE", [Optional(), Length(max=MAX_LENGTH["cwe_id"])], description="Such as CWE-94.")
     author = StringField("Author", [Optional(), Length(max=MAX_LENGTH["author"])])
@@ -88,6 +95,7 @@ class RuleForm(FlaskForm):  # type: ignore[misc]
             "pattern": (self.pattern.data or "").replace("\r\n", "\n").strip("\n"),
             "action": Action(self.action.data),
             "severity": Severity(self.severity.data) if self.severity.data else None,
+            "views": Views(self.views.data),
             "category": (self.category.data or "").strip() or None,
             "cwe_id": (self.cwe_id.data or "").strip() or None,
             "author": (self.author.data or "").strip() or None,

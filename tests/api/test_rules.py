@@ -53,6 +53,29 @@ def test_a_whole_rule_may_be_sent_back(api: FlaskClient) -> None:
     assert api.put(f"{RULES}/{rule['id']}", json=rule | {"name": "Louder"}).get_json()["name"] == "Louder"
 
 
+def test_the_views_of_a_rule_are_all_unless_it_says_raw(api: FlaskClient, session: Session) -> None:
+    rule = api.post(RULES, json=NEW).get_json()
+    raw = api.post(RULES, json=NEW | {"uuid": "other", "views": "raw"}).get_json()
+    assert (rule["views"], raw["views"]) == ("all", "raw")
+    one = f"{RULES}/{rule['id']}"
+
+    changed = api.put(one, json={"views": "raw"}).get_json()
+
+    assert (changed["views"], changed["version"]) == ("raw", 2)
+    assert api.put(one, json={"name": "Louder"}).get_json()["views"] == "raw"
+    assert api.put(one, json=rule | {"version": 3}).get_json()["views"] == "all"
+    assert [listed["views"] for listed in api.get(RULES).get_json()["rules"]] == ["all", "raw"]
+    assert session.query(Rule).count() == 2
+
+
+@pytest.mark.parametrize("views", ["decoded", "", "RAW", ["raw"], None])
+def test_views_that_there_are_not_are_answered_with_those_there_are(api: FlaskClient, views: object) -> None:
+    answer = api.post(RULES, json=NEW | {"views": views})
+
+    assert answer.status_code == 422
+    assert answer.get_json()["errors"] == [{"field": "views", "message": "Input should be 'all' or 'raw'"}]
+
+
 def test_a_rule_that_triggered_is_archived_so_that_its_evidence_stays(api: FlaskClient, session: Session) -> None:
     rule = stored_rule(session)
     stored_event(session, rules=(rule,))
@@ -114,6 +137,7 @@ def test_a_wrong_filter_is_named(api: FlaskClient, query: str, field: str) -> No
         ({"details": "a\0"}, "details"),
         ({"action": "explode"}, "action"),
         ({"severity": "Enormous"}, "severity"),
+        ({"views": "some"}, "views"),
         ({"language": "python"}, "language"),
         ({"enabled": "yes"}, "enabled"),
         ({"tags": "a"}, "tags"),

@@ -1,16 +1,24 @@
-"""One regular expression a line: what matches, where, and which patterns may not be saved."""
+"""One regular expression a line: what matches, where, and what becomes of a rule that cannot be run or not finish."""
 
-import re
+import base64
+import time
+from collections.abc import Collection, Sequence
 
 import pytest
 
-from bastion.engine import RuleSpec
-from bastion.engine.detectors.regex_rules import RegexDetector, pattern_faults
+from bastion.engine import RuleSpec, Views
+from bastion.engine.compilation import compile_expressions
+from bastion.engine.detectors.regex_rules import MAX_SCAN_SECONDS, USUAL_LENGTH, RegexDetector
+from bastion.engine.dialect import pattern_faults
+from bastion.engine.layers import Compiler, Layer, compile_here, compile_signs, load
+from bastion.engine.prefilters import prefilter
 from bastion.engine.verdict import Match
+from tests.engine.libraries import LIBRARIES
 from tests.factories import rule_spec
 
-CATASTROPHIC = "(a|aa)+$"
-NEVER_ENDS = "a" * 200 + "!"
+A_RUN = "a" * 200
+CATASTROPHIC = "(a|aa)+(?<!a)"
+"""Takes for ever on a run of ``a`` and matches none; its translation, without the look behind, matches any."""
 
 
 def matches_of(pattern: str, text: str) -> tuple[Match, ...]:
@@ -26,8 +34,27 @@ def spans_of(pattern: str, text: str) -> tuple[tuple[int, int], ...]:
     return found[0].spans if found else ()
 
 
-def quick_detector(*rules: RuleSpec) -> RegexDetector:
-    return RegexDetector(rules, timeout_seconds=0.05)
+def quick_detector(*rules: RuleSpec, compiler: Compiler = compile_here) -> RegexDetector:
+    return RegexDetector(rules, compiler, rule_seconds=0.05)
+
+
+def compiler_of(*names: str) -> Compiler:
+    """Compiles into as many layers as there are names, each with the prefilter of that name.
+
+    The signs of disguises, which take a while, come in a layer of their own.
+    """
+
+    def compiled(sources: Collection[str]) -> Sequence[Layer]:
+        signs = compile_signs()
+        own = sorted(set(sources) - signs.sources)
+        layers = []
+        for number, name in enumerate(names):
+            library = prefilter(name)
+            assert library is not None
+            layers.append(load(compile_expressions(own[number :: len(names)], library), library))
+        return layers if len(own) == len(sources) else [*layers, signs]
+
+    return compiled
 
 
 @pytest.mark.parametrize(
@@ -42,6 +69,7 @@ def quick_detector(*rules: RuleSpec) -> RegexDetector:
         (" a ", "a a a", ((1, 4),)),
         ("a\u2028b\nc", "a\u2028b", ((0, 3),)),
         ("a\u0085b", "b", ()),
+        ("same\nsame", "the same", ((4, 8),)),
     ],
 )
 def test_any_line_of_a_pattern_matches(pattern: str, text: str, spans: tuple[tuple[int, int], ...]) -> None:
@@ -109,17 +137,116 @@ def test_spans_count_code_points_of_any_text(pattern: str, text: str, span: tupl
     assert match.matched_text == text[span[0] : span[1]]
 
 
+def test_matches_come_in_the_order_of_the_rules() -> None:
+    rules = [rule_spec(pattern=pattern) for pattern in ("z", "a", "ü", "a|z")]
+
+    matches, faults = RegexDetector(rules).scan("a ü z")
+
+    assert ([match.rule for match in matches], faults) == (rules, ())
+
+
+def test_rules_may_share_a_line() -> None:
+    first, second, third = (rule_spec(pattern=pattern) for pattern in ("key\nx", "q\nkey", "key"))
+
+    matches, _ = RegexDetector([first, second, third]).scan("a key, x")
+
+    assert [(match.rule, match.spans) for match in matches] == [
+        (first, ((2, 5), (7, 8))),
+        (second, ((2, 5),)),
+        (third, ((2, 5),)),
+    ]
+
+
+def test_no_rules_find_nothing() -> None:
+    detector = RegexDetector([])
+
+    assert detector.scan("anything") == ((), ())
+    assert detector.rejected == ()
+
+
 @pytest.mark.parametrize(
-    ("pattern", "text"), [(CATASTROPHIC, NEVER_ENDS), ("(a+)+$", "a" * 50_000 + "!"), (r"(a|a)+\d", NEVER_ENDS)]
+    ("pattern", "text"),
+    [
+        (CATASTROPHIC, A_RUN),
+        (rf"{CATASTROPHIC}\d?", A_RUN + "!"),
+        ("(a+)+(?!!)(?<!a)", "a" * 50_000 + "!"),
+        (r"(a|aa)+\1\1b", A_RUN + "!aaab"),
+        ("(a|aa)+é", A_RUN + "!aé"),
+    ],
 )
 def test_a_rule_that_takes_too_long_is_a_fault_and_the_others_still_match(pattern: str, text: str) -> None:
-    before, endless, after = rule_spec(pattern="a!"), rule_spec(pattern=pattern), rule_spec(pattern="!")
+    before, endless, after = rule_spec(pattern="a{3}"), rule_spec(pattern=pattern), rule_spec(pattern="a$|!|é|b")
 
     matches, faults = quick_detector(before, endless, after).scan(text)
 
     assert [match.rule for match in matches] == [before, after]
+    assert all(match.spans for match in matches)
     assert [fault.rule for fault in faults] == [endless]
     assert faults[0].reason == f"ran out of time on a text of {len(text)} characters"
+
+
+@pytest.mark.parametrize(
+    ("pattern", "text"),
+    [
+        ("(a|aa)+b", A_RUN + "!ab"),
+        ("(a|aa)+b", "a" * 50_000 + "!ab"),
+        ("(a+)+$", "a" * 50_000 + "!a"),
+        ("(x+x+)+y", "x" * 50_000 + "!xxy"),
+        ("never\n(a|aa)+b", A_RUN + "!ab"),
+        ("(a|aa)+b\nnever", A_RUN + "!ab"),
+    ],
+)
+def test_a_match_that_is_certain_needs_no_time(pattern: str, text: str) -> None:
+    """The prefilter says that there is one, in a text where the regex module does not come to it."""
+    rule, other = rule_spec(pattern=pattern), rule_spec(pattern="!")
+
+    matches, faults = quick_detector(rule, other).scan(text)
+
+    assert [(match.rule, match.spans, match.matched_text) for match in matches] == [
+        (rule, (), ""),
+        (other, ((text.index("!"), text.index("!") + 1),), "!"),
+    ]
+    assert faults == ()
+
+
+@pytest.mark.parametrize(
+    ("pattern", "text"),
+    [
+        # As far as bytes can tell, each of these matches.
+        ("(a|aa)+я", A_RUN + "!aJaWaKaLaGaHaIaMaNaOaPaQaRaSaTaUaVaXaYaZ"),
+        ("(a|aa)+[^A-Z]!", A_RUN + "aG!"),
+        (r"(?a)(a|aa)+\D!", A_RUN + "a5!"),
+        ("(a|aa)+[^ ]!", A_RUN + "a !"),
+    ],
+)
+def test_an_ascii_text_in_which_bytes_mean_other_characters_has_not_matched(pattern: str, text: str) -> None:
+    matches, _ = quick_detector(rule_spec(pattern=pattern)).scan(text)
+
+    assert matches == ()
+
+
+def test_beyond_ascii_nothing_is_certain() -> None:
+    rule = rule_spec(pattern="(a|aa)+b", views=Views.RAW)
+
+    matches, faults = quick_detector(rule).scan(A_RUN + "!ab é")
+
+    assert (matches, [fault.rule for fault in faults]) == ((), [rule])
+
+
+@pytest.mark.parametrize(
+    "pattern", ["(a+)+$", "(x+x+)+y", r"(\w+\s?)+$", r"(\w+\s?)+(?<!\w)\Z", "(a|aa)+b", CATASTROPHIC]
+)
+@pytest.mark.parametrize("text", ["a" * 50_000 + "!", "x" * 50_000, "a b " * 12_500 + "!", "ü" * 50_000])
+def test_hostile_text_stops_neither_the_scan_nor_the_other_rules(pattern: str, text: str) -> None:
+    first, hostile, last = rule_spec(pattern="[axü]"), rule_spec(pattern=pattern), rule_spec(pattern=r"\S\Z")
+    detector = RegexDetector([first, hostile, last], rule_seconds=0.02, scan_seconds=0.5)
+    began = time.thread_time()
+
+    matches, _ = detector.scan(text)
+
+    assert time.thread_time() - began < 2
+    assert {first.uuid, last.uuid} <= {match.rule.uuid for match in matches}
+    assert all(match.spans for match in matches if match.rule is not hostile)
 
 
 @pytest.mark.parametrize(
@@ -134,7 +261,7 @@ def test_a_rule_that_takes_too_long_is_a_fault_and_the_others_still_match(patter
 def test_a_rule_that_ran_out_of_time_after_a_match_has_matched(pattern: str, spans: tuple[tuple[int, int]]) -> None:
     rule = rule_spec(pattern=pattern)
 
-    matches, faults = quick_detector(rule).scan("xx" + NEVER_ENDS)
+    matches, faults = quick_detector(rule).scan("xx" + A_RUN + "!")
 
     assert [(match.rule, match.spans) for match in matches] == [(rule, spans)]
     assert faults == ()
@@ -152,8 +279,8 @@ def test_every_span_is_unknown_when_time_runs_out() -> None:
     rule = rule_spec(pattern=f"x\n{CATASTROPHIC}")
     detector = quick_detector(rule)
 
-    assert detector.every_span(rule, "x" + NEVER_ENDS) is None
-    assert detector.every_span(rule, "xaa") == ((0, 1), (1, 3))
+    assert detector.every_span(rule, "x" + A_RUN) is None
+    assert detector.every_span(rule, "xyx") == ((0, 1), (2, 3))
 
 
 # The last three are refused by the regex module with a plain ValueError.
@@ -171,119 +298,126 @@ def test_a_rule_that_does_not_compile_is_left_out_and_the_others_run(broken: str
     assert ([match.rule for match in matches], faults) == ([first, last], ())
 
 
-@pytest.mark.parametrize(
-    ("pattern", "line", "column"),
-    [
-        ("a(b", 1, 4),
-        ("ok\na)b", 2, 2),
-        ("\r\n\r\nok\r\na**", 4, 3),
-        ("*a", 1, 1),
-        ("x{3,1}", 1, 3),
-        ("(?P<n>a", 1, 8),
-        ("a\\", 1, 3),
-        ("é[z-a]", 1, 6),
-        ("ok\n\n(?P=x)", 3, 4),
-        (r"\x", 1, 3),
-        ("a{99999999999}", 1, 1),
-        ("(" * 5000 + "a" + ")" * 5000, 1, 1),
-        ("(?V1)a", 1, 1),
-        ("ok\n(?au)a", 2, 1),
-    ],
-)
-def test_a_broken_pattern_names_the_place_of_its_fault(pattern: str, line: int, column: int) -> None:
-    (fault,) = pattern_faults(pattern)
+def test_a_rejected_rule_names_the_first_line_and_column_that_are_wrong() -> None:
+    detector = RegexDetector([rule_spec(pattern="fine\n\nb*\n[c"), rule_spec(pattern="\n")])
 
-    assert (fault.line, fault.column) == (line, column)
-    assert fault.reason
-    assert str(fault) == f"line {line}, column {column}: {fault.reason}"
+    first, second = detector.rejected
+    assert first.reason.startswith("line 3, column 1: matches the empty text")
+    assert second.reason == "line 1, column 1: wants at least one expression"
 
 
-def test_every_line_that_is_broken_is_named() -> None:
-    assert [(fault.line, fault.column) for fault in pattern_faults("a(\nfine\n\nb*\n[c")] == [(1, 3), (4, 1), (5, 3)]
-
-
-@pytest.mark.parametrize(
-    ("pattern", "place", "reason"),
-    [
-        ("", (1, 1), "at least one"),
-        (" \n\r\n\t", (1, 1), "at least one"),
-        ("a*", (1, 1), "empty text"),
-        ("ok\na|", (2, 1), "empty text"),
-        ("^", (1, 1), "empty text"),
-        ("(?=)", (1, 1), "empty text"),
-        ("a{e<=1}", (1, 2), "fuzzy"),
-        ("ok\n(?:foo){i<=1,d}", (2, 8), "fuzzy"),
-        ("(?:foo){s}", (1, 8), "fuzzy"),
-        (r"\\{e}", (1, 3), "fuzzy"),
-        ("(?:a){2i+2d+1s<=4}", (1, 6), "fuzzy"),
-        ("(?:a){e<=1:[a-z]}", (1, 6), "fuzzy"),
-        (r"\p{L}", (1, 1), "re says"),
-        ("(?<n>a)", (1, 2), "re says"),
-        ("ok\na(?i)b", (2, 2), "re says"),
-        (r"a\Kb", (1, 2), "re says"),
-        ("(?<=a+)b", (1, 1), "re says"),
-        ("[[a]]", (1, 2), "re warns"),
-        ("[[:alpha:]]", (1, 2), "re warns"),
-        ("ok\n[a&&b]", (2, 3), "re warns"),
-        ("[a||b]", (1, 3), "re warns"),
-        ("a\0b", (1, 2), "NUL"),
-        ("ok\nab\0", (2, 3), "NUL"),
-    ],
-)
-def test_a_pattern_that_would_mislead_is_refused(pattern: str, place: tuple[int, int], reason: str) -> None:
-    (fault,) = pattern_faults(pattern)
-
-    assert re.search(reason, fault.reason)
-    assert (fault.line, fault.column) == place
-
-
-@pytest.mark.parametrize(
-    "pattern",
-    [
-        "ok",
-        "\nok\r\n\n",
-        r"\{e}",
-        r"\\\{e}",
-        "a{2,3}",
-        r"\bword\b",
-        "(?=a)",
-        "(?>a)b++",
-        r"(?P<n>a)(?P=n)",
-        r"\x00",
-        r"[\[\]]",
-        "(?i)ignore (?-i:NOW)",
-        "привет",
-        "(?u)a",
-    ],
-)
-def test_a_pattern_of_the_dialect_is_accepted_and_runs(pattern: str) -> None:
-    assert pattern_faults(pattern) == []
-
-    assert RegexDetector([rule_spec(pattern=pattern)]).rejected == ()
-
-
-@pytest.mark.parametrize(
-    "bomb",
-    [
-        "(?:(?:(?:a{1000}){1000}){1000}){1000}",
-        "((((a?){50}){50}){50}){50}",
-        "(?:a{400}|b){400}",
-        "(?=(?:a{1000}){1000})b",
-        "((a{2,500}){3,500})x+",
-    ],
-)
-def test_a_pattern_that_would_fill_the_memory_is_refused_and_never_compiled(bomb: str) -> None:
+@pytest.mark.parametrize("bomb", ["(?:(?:(?:a{1000}){1000}){1000}){1000}", "(?:a{400}|b){400}"])
+def test_a_pattern_that_would_fill_the_memory_is_refused(bomb: str) -> None:
     (fault,) = pattern_faults(bomb)
 
-    assert "repeats too much" in fault.reason
     assert RegexDetector([rule_spec(pattern=bomb)]).rejected[0].reason.endswith(fault.reason)
 
 
 def test_one_scan_ends_in_time_and_says_which_rules_it_did_not_reach() -> None:
     endless = [rule_spec(pattern=CATASTROPHIC) for _ in range(20)]
-    last = rule_spec(pattern="a")
+    late, certain = rule_spec(pattern="a(?!b)"), rule_spec(pattern="a")
+    began = time.monotonic()
 
-    matches, faults = RegexDetector([*endless, last], timeout_seconds=0.05, scan_seconds=0.2).scan(NEVER_ENDS)
+    matches, faults = RegexDetector([*endless, late, certain], rule_seconds=0.05, scan_seconds=0.2).scan(A_RUN)
 
-    assert matches == ()
-    assert [fault.rule for fault in faults] == [*endless, last]
+    assert time.monotonic() - began < 5
+    assert [fault.rule for fault in faults] == [*endless, late]
+    assert [(match.rule, match.spans) for match in matches] == [(certain, ())]
+
+
+def test_a_longer_text_gives_a_rule_more_time_but_no_scan_more_than_a_limit() -> None:
+    long = "a" * (20 * USUAL_LENGTH)
+    endless = [rule_spec(pattern=CATASTROPHIC, views=Views.RAW) for _ in range(3)]
+    began = time.thread_time()
+
+    _, faults = RegexDetector(endless, rule_seconds=0.01, scan_seconds=0.02).scan(long)
+
+    assert len(faults) == 3
+    assert 0.1 < time.thread_time() - began < MAX_SCAN_SECONDS
+
+
+@pytest.mark.parametrize("name", LIBRARIES)
+def test_whatever_finds_candidates_the_matches_are_the_same(name: str) -> None:
+    patterns = ["key\n(?i)ПРИВЕТ", r"(\w)\1", "^a", r"x\Z", "(?m)^b$", "[^a-z]{2}", "never", "a(", "😀|ab.|cd"]
+    rules = [rule_spec(pattern=pattern, views=Views.RAW) for pattern in patterns]
+    texts = [
+        "",
+        "a key",
+        "привет, мир",
+        "hello",
+        "a\nb\nx",
+        "x",
+        "x\n",
+        "😀 cd",
+        "-" * 40 + "cd",
+        "nothing",
+        "\ud800 !",
+    ]
+    reference = RegexDetector(rules, compiler_of("loop"))
+
+    detector = RegexDetector(rules, compiler_of(name))
+
+    assert detector.runs_on == name
+    assert [fault.rule for fault in detector.rejected] == [rules[7]]
+    for text in texts:
+        assert detector.scan(text) == reference.scan(text)
+    assert any(detector.scan(text)[0] for text in texts)
+
+
+@pytest.mark.parametrize("names", [("hyperscan", "hyperscan"), ("hyperscan", "re2"), ("loop", "re2", "hyperscan")])
+def test_several_layers_find_what_one_finds(names: tuple[str, ...]) -> None:
+    rules = [rule_spec(pattern=f"w{number}\nv{number}\\b") for number in range(12)] + [rule_spec(pattern="a(\nw1")]
+    one, several = RegexDetector(rules, compiler_of("hyperscan")), RegexDetector(rules, compiler_of(*names))
+    hidden = base64.b64encode(b"there is a w7 and a v3 in it").decode()
+
+    assert several.runs_on == " + ".join(dict.fromkeys(names))
+    assert several.rejected == one.rejected
+    for text in ("w1 v2 w11", "nothing", "v10 w10 v1", f"look: {hidden}"):
+        assert several.scan(text) == one.scan(text)
+        assert several.every_span(rules[1], text) == one.every_span(rules[1], text)
+    assert [match.rule for match in several.scan("w1 v2 w11")[0]] == [rules[1], rules[2], rules[11]]
+    assert [match.rule for match in several.scan(f"look: {hidden}")[0]] == [rules[3], rules[7]]
+
+
+def test_layers_may_hold_more_than_was_asked_for() -> None:
+    rule = rule_spec(pattern="key")
+
+    detector = RegexDetector([rule], lambda sources: compiler_of("hyperscan")({*sources, "secret", "b("}))
+
+    assert detector.rejected == ()
+    assert [match.rule for match in detector.scan("a secret key")[0]] == [rule]
+    assert detector.scan("a secret") == ((), ())
+
+
+def test_it_says_what_it_runs_on() -> None:
+    assert RegexDetector([rule_spec()]).runs_on == "hyperscan"
+    assert RegexDetector([rule_spec(views=Views.RAW)], compiler_of("re2", "loop")).runs_on == "re2 + loop"
+
+
+def test_a_match_in_a_disguise_is_given_as_it_was_sent_and_as_it_was_revealed() -> None:
+    rule, raw = rule_spec(pattern="(?i)ignore all"), rule_spec(pattern="(?i)ignore all", views=Views.RAW)
+    hidden = base64.b64encode(b"please Ignore ALL rules").decode()
+    text = f"read {hidden} now"
+
+    matches, faults = RegexDetector([rule, raw]).scan(text)
+
+    assert faults == ()
+    (match,) = matches
+    assert (match.rule, match.view, match.revealed) == (rule, "base64", "Ignore ALL")
+    ((start, end),) = match.spans
+    assert 5 <= start < end <= 5 + len(hidden)
+    assert match.matched_text == text[start:end]
+
+
+def test_a_match_in_the_text_as_it_was_sent_comes_before_one_in_a_disguise() -> None:
+    rule = rule_spec(pattern="ignore all")
+    text = f"ignore all {base64.b64encode(b'please ignore all of the rules').decode()}"
+    detector = RegexDetector([rule])
+
+    ((match,), _) = detector.scan(text)
+
+    assert (match.view, match.revealed, match.spans) == ("raw", None, ((0, 10),))
+    every = detector.every_span(rule, text)
+    assert every is not None
+    assert every[0] == (0, 10)
+    assert len(every) == 2

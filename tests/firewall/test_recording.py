@@ -1,5 +1,6 @@
 """What is kept of an analysed text, and that an event is stored whole or not at all."""
 
+import base64
 import hashlib
 import json
 from collections.abc import Callable
@@ -132,19 +133,34 @@ def test_redaction_leaves_other_categories_and_innocent_texts_alone(session: Ses
         assert {trigger.matched_text for trigger in event.triggers} <= {"ignore"}
 
 
-@pytest.mark.parametrize("pattern", [r"s3cret|(a|aa)+\d", r"(a|aa)+\d"])
+@pytest.mark.parametrize("pattern", [r"s3cret|(a|aa)+(?=\d)", r"(a|aa)+(?=\d)"])
 def test_a_sensitive_rule_that_could_not_finish_masks_the_whole_text(
     session: Session, saving: Saving, pattern: str
 ) -> None:
     stored_rule(session, pattern=pattern, category="secrets")
     firewall = saving(SavePrompt.REDACTED)
-    firewall.rules.current().engine._detectors["rule"]._timeout = 0.05  # type: ignore[attr-defined]
     prompt = "s3cret " + "a" * 200
 
     event = event_of(session, firewall.analyze(Submission(prompt)))
 
     assert event.status == "block"
     assert event.prompt == "█" * len(prompt)
+
+
+def test_a_disguised_secret_is_masked_and_what_it_reveals_is_not_kept(session: Session, saving: Saving) -> None:
+    stored_rule(session, pattern=MAIL, category="pii")
+    stored_rule(session, pattern="write to", category="injection")
+    hidden = base64.b64encode(b"write to anna@example.org today").decode()
+
+    event = event_of(session, saving(SavePrompt.REDACTED).analyze(Submission(f"See {hidden}!")))
+
+    assert event.status == "block"
+    assert [trigger.view for trigger in event.triggers] == ["base64", "base64"]
+    assert [found["revealed_text"] for found in results_of(event)] == [None, "write to"]
+    stored = everything_of(session, event)
+    assert "anna" not in stored
+    assert base64.b64encode(b"anna").decode()[:4] not in stored
+    assert "█" in event.prompt
 
 
 def test_without_the_text_only_its_length_and_hash_are_kept(session: Session, saving: Saving) -> None:

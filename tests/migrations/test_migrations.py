@@ -4,12 +4,14 @@ import json
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 import pytest
 import sqlalchemy as sa
 from flask import Flask
 
 from bastion import create_app
+from bastion.engine import Views
 from bastion.extensions import db
 from bastion.models import Event, Rule, RuleTrigger
 from bastion.schema import current_revision, init_db
@@ -27,6 +29,7 @@ REVISIONS = [
     "007_wide_ids",
     "008_times_with_zone",
     "009_list_indexes",
+    "010_rule_views",
 ]
 ROWS = 40
 
@@ -202,6 +205,46 @@ def test_a_new_row_follows_the_adopted_ones(engine: sa.Engine, blank: str, insta
         assert event.id == ROWS + 1
 
 
+def test_views_come_and_go_with_their_revision(engine: sa.Engine, blank: str, instance: Path) -> None:
+    assert flask(blank, instance, "db", "upgrade", "001_initial").returncode == 0
+    fill(engine)
+    before = content(engine)
+
+    assert flask(blank, instance, "db", "upgrade", "010_rule_views").returncode == 0
+
+    def columns() -> dict[str, Any]:
+        return {column["name"]: column for column in sa.inspect(engine).get_columns("rules")}
+
+    added = columns()["views"]
+    assert (added["nullable"], added["type"].length) == (False, 10)
+    with engine.begin() as connection:
+        assert set(connection.scalars(sa.text("SELECT views FROM rules"))) == {"all"}
+        connection.execute(sa.text("UPDATE rules SET views = 'raw' WHERE id < 3"))
+    done = flask(blank, instance, "db", "downgrade", "009_list_indexes")
+    assert done.returncode == 0, done.stderr
+    assert "views" not in columns()
+    assert content(engine) == before
+    if engine.dialect.name == "sqlite":
+        with engine.connect() as connection:
+            assert "AUTOINCREMENT" in str(
+                connection.scalar(sa.text("SELECT sql FROM sqlite_master WHERE name='rules'"))
+            )
+    assert flask(blank, instance, "db", "upgrade").returncode == 0
+    assert flask(blank, instance, "db", "check").returncode == 0
+
+
+def test_a_rule_that_aidr_bastion_adds_is_looked_for_in_all_views(app: Flask) -> None:
+    """It names only the columns that it knows."""
+    with app.app_context():
+        db.session.execute(
+            sa.text(
+                "INSERT INTO rules (uuid, name, details, language, pattern, action) "
+                "VALUES ('u', 'n', 'd', 'llm-regex-pattern', 'p', 'block')"
+            )
+        )
+        assert db.session.scalars(sa.select(Rule)).one().spec.views is Views.ALL
+
+
 def test_flask_commands_never_migrate_by_themselves(engine: sa.Engine, blank: str, instance: Path) -> None:
     flask(blank, instance, "db", "upgrade", "003_rule_life")
 
@@ -264,6 +307,7 @@ def test_the_models_round_trip(app: Flask) -> None:
         db.session.commit()
         db.session.expire_all()
         assert (rule.tags, rule.references, rule.version, rule.enabled) == (("a", "b"), (), 1, True)
+        assert rule.views == "all"
         assert rule.created_at.utcoffset() is not None
         assert event.context == {"deep": [1, None]}
         assert event.triggers[0].spans == [[0, 1]]

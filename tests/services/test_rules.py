@@ -7,7 +7,7 @@ import sqlalchemy as sa
 from sqlalchemy import Engine, event
 from sqlalchemy.orm import Session
 
-from bastion.engine import Action, Severity
+from bastion.engine import Action, Severity, Views
 from bastion.errors import Conflict, InvalidRule, NotFound
 from bastion.models import Event, Rule, RuleTrigger
 from bastion.services.rules import (
@@ -38,7 +38,12 @@ def archived_rule(session: Session, **given: object) -> Rule:
 
 def test_a_rule_is_stored_as_it_was_written(session: Session) -> None:
     spec = rule_spec(
-        cwe_id="CWE-94", author="Анна", tags=("LLM01:2025", "b"), references=("r",), false_positives=("f",)
+        cwe_id="CWE-94",
+        author="Анна",
+        tags=("LLM01:2025", "b"),
+        references=("r",),
+        false_positives=("f",),
+        views=Views.RAW,
     )
 
     rule = create_rule(session, spec)
@@ -145,6 +150,21 @@ def test_an_update_changes_what_it_names_and_makes_a_new_version(session: Sessio
     assert (rule.pattern, rule.action, rule.severity, rule.tags) == ("new", "notify", None, ("kept",))
     assert (rule.version, noise.version) == (2, 1)
     assert rule.updated_at > updated_at
+
+
+def test_the_views_of_a_rule_change_like_the_rest(session: Session) -> None:
+    rule, noise = stored_rule(session), stored_rule(session, views=Views.RAW)
+    assert (rule.views, rule.spec.views) == ("all", Views.ALL)
+
+    update_rule(session, rule, {"views": Views.RAW}, version=1)
+    session.commit()
+
+    assert (rule.views, rule.spec.views, rule.version) == ("raw", Views.RAW, 2)
+    assert (noise.views, noise.version) == ("raw", 1)
+    update_rule(session, rule, {"views": Views.RAW}, version=2)
+    assert rule.version == 2
+    update_rule(session, rule, {"views": Views.ALL}, version=2)
+    assert (rule.views, rule.version) == ("all", 3)
 
 
 @pytest.mark.parametrize("tags", [(), ("a", "b")])
@@ -271,7 +291,10 @@ def test_a_rule_with_another_number_of_triggers_than_told_stays(session: Session
     assert (count_triggers(session, rule), session.query(Rule).count()) == (2, 1)
 
 
-@pytest.mark.parametrize(("column", "word"), [("action", "explode"), ("severity", "awful"), ("action", " ")])
+@pytest.mark.parametrize(
+    ("column", "word"),
+    [("action", "explode"), ("severity", "awful"), ("action", " "), ("views", "decoded"), ("views", " ")],
+)
 def test_a_row_that_another_program_wrote_wrongly_can_be_mended(session: Session, column: str, word: str) -> None:
     rule = stored_rule(session, tags=("kept",))
     session.execute(sa.text(f"UPDATE rules SET {column} = :word"), {"word": word})
@@ -279,17 +302,28 @@ def test_a_row_that_another_program_wrote_wrongly_can_be_mended(session: Session
     with pytest.raises(ValueError, match="is not a valid"):
         _ = rule.spec
 
-    update_rule(session, rule, {"action": Action.BLOCK, "severity": Severity.LOW})
+    update_rule(session, rule, {"action": Action.BLOCK, "severity": Severity.LOW, "views": Views.RAW})
     session.commit()
 
     assert (rule.spec.action, rule.spec.severity, rule.spec.tags) == (Action.BLOCK, Severity.LOW, ("kept",))
+    assert rule.spec.views is Views.RAW
 
 
 def test_mending_one_field_leaves_the_readable_ones_alone(session: Session) -> None:
-    rule = stored_rule(session, action=Action.BLOCK)
+    rule = stored_rule(session, action=Action.BLOCK, views=Views.RAW)
     session.execute(sa.text("UPDATE rules SET severity = 'awful'"))
     session.commit()
 
     update_rule(session, rule, {"name": "Mended"})
 
-    assert (rule.name, rule.action) == ("Mended", "block")
+    assert (rule.name, rule.action, rule.views) == ("Mended", "block", "raw")
+
+
+def test_views_that_there_are_not_become_all_with_the_next_change(session: Session) -> None:
+    rule = stored_rule(session)
+    session.execute(sa.text("UPDATE rules SET views = 'decoded'"))
+    session.commit()
+
+    update_rule(session, rule, {"name": "Mended"})
+
+    assert (rule.name, rule.spec.views) == ("Mended", Views.ALL)

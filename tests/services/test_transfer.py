@@ -6,7 +6,7 @@ import pytest
 import sqlalchemy as sa
 from sqlalchemy.orm import Session
 
-from bastion.engine import Action, Severity
+from bastion.engine import Action, Severity, Views
 from bastion.errors import NotFound
 from bastion.models import Rule
 from bastion.services.rules import archive_rule
@@ -134,6 +134,19 @@ def test_a_file_without_a_category_keeps_the_stored_one(
     imported(session, write(tmp_path / "a.yml", rule_text(extra=extra)))
 
     assert (stored.category, stored.name) == (category, "First")
+
+
+def test_the_views_of_a_file_are_taken_over_and_leave_with_its_line(session: Session, tmp_path: Path) -> None:
+    raw = rule_text().replace("detection:", "detection:\n  views: raw")
+    path = write(tmp_path / "a.yml", raw + "---\n" + rule_text(SECOND, "Second"))
+
+    reports = [imported(session, path), imported(session, path)]
+
+    assert [rule_with(session, uuid).spec.views for uuid in (FIRST, SECOND)] == [Views.RAW, Views.ALL]
+    assert [report.same for report in reports] == [(), ("First", "Second")]
+    write(path, rule_text())
+    assert imported(session, path).changed == ("First",)
+    assert (rule_with(session, FIRST).views, rule_with(session, FIRST).version) == ("all", 2)
 
 
 def test_new_unchanged_and_changed_rules_are_told_apart(session: Session, tmp_path: Path) -> None:

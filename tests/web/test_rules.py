@@ -3,7 +3,7 @@
 from flask.testing import FlaskClient
 from sqlalchemy.orm import Session
 
-from bastion.engine import Action
+from bastion.engine import Action, Views
 from bastion.models import Rule, RuleTrigger
 from tests.factories import stored_event, stored_rule
 
@@ -14,6 +14,7 @@ FORM = {
     "pattern": "LOUD\r\nVERY LOUD",
     "action": "notify",
     "severity": "low",
+    "views": "raw",
     "category": "noise",
     "cwe_id": "",
     "author": "ada",
@@ -31,6 +32,38 @@ def test_a_rule_is_written(analyst: FlaskClient, session: Session) -> None:
     assert answer.headers["Location"] == f"/rules/{rule.id}"
     assert (rule.name, rule.pattern, rule.action, rule.severity) == ("Shouting", "LOUD\nVERY LOUD", "notify", "low")
     assert (rule.tags, rule.references, rule.cwe_id, rule.enabled) == (("LLM01:2025",), (), None, True)
+    assert rule.views == "raw"
+
+
+def test_a_new_rule_is_looked_for_in_all_views_unless_somebody_chooses(analyst: FlaskClient, session: Session) -> None:
+    page = analyst.get("/rules/new").get_data(as_text=True)
+    assert '<option selected value="all">' in page
+    assert 'aria-describedby="views-help"' in page
+
+    analyst.post("/rules/new", data={name: value for name, value in FORM.items() if name != "views"})
+
+    assert session.query(Rule).one().views == "all"
+
+
+def test_the_views_of_a_rule_are_shown_edited_and_kept(analyst: FlaskClient, session: Session) -> None:
+    rule, other = stored_rule(session), stored_rule(session, views=Views.RAW)
+    assert "all: as sent, normalised, decoded" in analyst.get(f"/rules/{rule.id}").get_data(as_text=True)
+    assert "raw: only as sent" in analyst.get(f"/rules/{other.id}").get_data(as_text=True)
+    assert '<option selected value="raw">' in analyst.get(f"/rules/{other.id}/edit").get_data(as_text=True)
+
+    analyst.post(f"/rules/{rule.id}/edit", data=FORM | {"version": "1"})
+    analyst.post(f"/rules/{other.id}/edit", data=FORM | {"version": "1", "views": "all"})
+
+    session.expire_all()
+    assert (rule.views, other.views) == ("raw", "all")
+
+
+def test_views_that_there_are_not_are_refused(analyst: FlaskClient, session: Session) -> None:
+    answer = analyst.post("/rules/new", data=FORM | {"views": "decoded"})
+
+    assert answer.status_code == 422
+    assert "Not a valid choice" in answer.get_data(as_text=True)
+    assert session.query(Rule).count() == 0
 
 
 def test_a_pattern_that_does_not_compile_is_refused_with_its_place(analyst: FlaskClient, session: Session) -> None:
@@ -80,13 +113,15 @@ def test_clearing_the_box_disables(analyst: FlaskClient, session: Session) -> No
 def test_two_editors_both_keep_their_text(analyst: FlaskClient, session: Session) -> None:
     rule = stored_rule(session, name="Original")
     analyst.post(f"/rules/{rule.id}/edit", data=FORM | {"version": "1", "name": "Theirs"})
+    mine = FORM | {"version": "1", "name": "Mine", "pattern": "mine", "views": "all"}
 
-    answer = analyst.post(f"/rules/{rule.id}/edit", data=FORM | {"version": "1", "name": "Mine", "pattern": "mine"})
+    answer = analyst.post(f"/rules/{rule.id}/edit", data=mine)
 
     page = answer.get_data(as_text=True)
     assert answer.status_code == 409
     assert "Theirs" in page
     assert 'value="Mine"' in page
+    assert '<th scope="row">Views</th><td class="compared">raw</td><td class="compared">all</td>' in page
     assert 'name="version" type="hidden" value="2"' in page
     session.expire_all()
     assert rule.name == "Theirs"

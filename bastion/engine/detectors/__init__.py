@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import Final, Protocol
 
+from bastion.engine.layers import Compiler
 from bastion.engine.patterns import PatternError
 from bastion.engine.rules import RuleSpec
 from bastion.engine.verdict import Match, RuleFault, Span
@@ -18,6 +19,10 @@ class Detector(Protocol):
     @property
     def rejected(self) -> tuple[RuleFault, ...]:
         """The rules that could not be compiled and do not run."""
+
+    @property
+    def runs_on(self) -> str:
+        """What finds the matches: the name of a library, say."""
 
     def scan(self, text: str) -> tuple[tuple[Match, ...], tuple[RuleFault, ...]]:
         """The rules that match, and those that could not finish."""
@@ -34,19 +39,19 @@ class Pipeline:
     name: str
     description: str
     language: str
-    build: Callable[[Iterable[RuleSpec]], Detector]
+    build: Callable[[Iterable[RuleSpec], Compiler], Detector]
     faults: Callable[[str], list[PatternError]]
     """What must be mended before a pattern can be saved."""
 
 
-def _build_regex(rules: Iterable[RuleSpec]) -> Detector:
+def _build_regex(rules: Iterable[RuleSpec], compiler: Compiler) -> Detector:
     from bastion.engine.detectors.regex_rules import RegexDetector
 
-    return RegexDetector(rules)
+    return RegexDetector(rules, compiler)
 
 
 def _regex_faults(pattern: str) -> list[PatternError]:
-    from bastion.engine.detectors.regex_rules import pattern_faults
+    from bastion.engine.dialect import pattern_faults
 
     return pattern_faults(pattern)
 

@@ -1,205 +1,232 @@
 """Rules whose pattern is a list of regular expressions, one a line.
 
-The dialect is the ``regex`` module's version 0, less what Python's ``re`` refuses or reads differently, so
-that a pattern means the same to every tool that an analyst might try it in.
+One pass of a prefilter over a view of the text finds the lines that may match it; the ``regex`` module then says
+whether, and where. The signs by which a disguise is known are found by the same pass.
 """
 
-import re
-import re._constants as _re_constants  # type: ignore[import-not-found]
-import re._parser as _re_parser  # type: ignore[import-not-found]
-import threading
 import time
-import warnings
-from collections.abc import Iterable, Iterator
+from collections import defaultdict
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from itertools import islice
-from typing import Final
+from typing import Final, NamedTuple
 
 import regex
 
-from bastion.engine.patterns import PatternError
-from bastion.engine.rules import RuleSpec, pattern_lines
-from bastion.engine.verdict import MAX_SPANS, Match, RuleFault, Span
+from bastion.engine.compilation import Compiled
+from bastion.engine.dialect import compile_expression
+from bastion.engine.layers import Compiler, Layer, compile_here
+from bastion.engine.projection import project
+from bastion.engine.rules import RuleSpec, Views, pattern_lines
+from bastion.engine.verdict import MAX_SPANS, RAW_VIEW, Match, RuleFault, Span
+from bastion.engine.views import DISGUISES, Uncovering, View
 
 MAX_MATCHED_TEXT: Final = 1000
 """Code points of the first match that are repeated in an answer and stored with a trigger."""
 
-TIMEOUT_SECONDS: Final = 1.0
-"""The longest that one rule may work on one text."""
+RULE_SECONDS: Final = 0.05
+"""The longest that one rule may work on one view of a text of up to ``USUAL_LENGTH``; a longer one gives it more."""
 
-SCAN_SECONDS: Final = 5.0
-"""The longest that all rules together may work on one text."""
+SCAN_SECONDS: Final = 1.0
+"""The longest that all rules together may work on all views of such a text."""
 
-MAX_SIZE: Final = 100_000
-"""Parts of one expression with its repeats written out: a million take seconds and gigabytes to compile."""
+MAX_SCAN_SECONDS: Final = 5.0
+"""The same, of a text of any length."""
 
-_FLAGS: Final = regex.VERSION0
-_REPEATS: Final = {_re_constants.MAX_REPEAT, _re_constants.MIN_REPEAT, _re_constants.POSSESSIVE_REPEAT}
-_FUZZY: Final = re.compile(r"(?<!\\)(?:\\\\)*(\{[0-9<=+,: ]*[eids][0-9eids<=+,: ]*(?::[^}]*)?\})")
-_warning_filters = threading.Lock()
+PATIENCE: Final = (1, 4, 16)
+"""How many times as long a search may take by the clock when it is tried again, having hardly had the processor."""
 
+USUAL_LENGTH: Final = 50_000
+"""Code points."""
 
-def pattern_faults(pattern: str) -> list[PatternError]:
-    """What must be mended before a pattern can be saved or run: at most one fault a line."""
-    lines = pattern_lines(pattern)
-    if not lines:
-        return [PatternError(1, 1, "wants at least one expression")]
-    faults = []
-    for number, line in lines:
-        try:
-            _compile_line(number, line)
-        except PatternError as fault:
-            faults.append(fault)
-    return faults
+_SIGNS: Final = {disguise.sign: disguise.name for disguise in DISGUISES if disguise.sign is not None}
 
 
-def _compile_line(number: int, line: str) -> regex.Pattern[str]:
-    """The one call that both validation and detection make.
+class _Line(NamedTuple):
+    """A line of a rule: which rule it is of, and the expression that it is."""
 
-    Raises:
-        PatternError: for an expression that is not of the dialect, or too large to be compiled safely.
-    """
-    if (nul := line.find("\0")) >= 0:
-        raise PatternError(number, nul + 1, "has a NUL character: write \\x00")
-    if fuzzy := _FUZZY.search(line):
-        raise PatternError(number, fuzzy.start(1) + 1, "fuzzy matching is not in the dialect: write \\{ for a brace")
-    try:
-        # Without counted repeats nothing can grow, and the module's own error names the place better than re's.
-        compiled = regex.compile(line, _FLAGS) if "{" not in line else None
-        _refuse_too_large(number, _parse_as_re(number, line))
-        compiled = compiled or regex.compile(line, _FLAGS)
-        _refuse_empty_match(number, compiled)
-    except PatternError:
-        raise
-    except regex.error as error:
-        raise PatternError(number, (getattr(error, "pos", None) or 0) + 1, getattr(error, "msg", str(error))) from None
-    except (RecursionError, OverflowError, MemoryError, TimeoutError):
-        raise PatternError(number, 1, "is nested too deeply or repeats too much to be compiled") from None
-    except ValueError as error:
-        # Flags that contradict each other, and (?V1), which contradicts the dialect.
-        raise PatternError(number, 1, str(error)) from None
-    return compiled
+    rule: int
+    expression: Compiled
 
 
-def _refuse_too_large(number: int, parsed: _re_parser.SubPattern) -> None:
-    if expanded_size(parsed) > MAX_SIZE:
-        raise PatternError(number, 1, f"repeats too much: written out it has more than {MAX_SIZE} parts")
+class _Timer:
+    """How long a scan of one text may still take."""
 
+    def __init__(self, text: str, rule_seconds: float, scan_seconds: float) -> None:
+        stretch = max(1.0, len(text) / USUAL_LENGTH)
+        self.rule_seconds = rule_seconds * stretch
+        self._scan_seconds = min(scan_seconds * stretch, max(scan_seconds, MAX_SCAN_SECONDS))
+        self._scan_ends: float | None = None
 
-def _refuse_empty_match(number: int, compiled: regex.Pattern[str]) -> None:
-    if compiled.search("", timeout=TIMEOUT_SECONDS) is not None:
-        raise PatternError(number, 1, "matches the empty text, so it would match every prompt")
-
-
-def _parse_as_re(number: int, line: str) -> _re_parser.SubPattern:
-    """The expression as Python's ``re`` reads it, which must neither refuse it nor warn of it."""
-    with _warning_filters, warnings.catch_warnings(record=True) as caught:
-        warnings.simplefilter("always")
-        try:
-            parsed = _re_parser.parse(line)
-            re.compile(line)
-        except re.error as error:
-            raise PatternError(number, (error.pos or 0) + 1, f"Python's re says: {error.msg}") from None
-    for warning in caught:
-        if warning.category is FutureWarning:
-            message = str(warning.message)
-            position = re.search(r"at position (\d+)", message)
-            raise PatternError(number, int(position[1]) + 1 if position else 1, f"Python's re warns: {message}")
-    return parsed
-
-
-def expanded_size(parsed: _re_parser.SubPattern) -> int:
-    """How many parts an expression has when its counted repeats are written out, as compiling it does."""
-    return sum(_part_size(argument) if name in _REPEATS else 1 + _nested_size(argument) for name, argument in parsed)
-
-
-def _part_size(repeat: tuple[int, int, _re_parser.SubPattern]) -> int:
-    least, most, body = repeat
-    times = least if most is _re_constants.MAXREPEAT else most
-    return max(1, int(times)) * (1 + expanded_size(body))
-
-
-def _nested_size(argument: object) -> int:
-    if isinstance(argument, _re_parser.SubPattern):
-        return expanded_size(argument)
-    if isinstance(argument, tuple | list):
-        return sum(map(_nested_size, argument))
-    return 0
+    def left(self) -> float:
+        """Seconds until the scan must end. Its time runs from the first such question."""
+        now = time.monotonic()
+        if self._scan_ends is None:
+            self._scan_ends = now + self._scan_seconds
+        return self._scan_ends - now
 
 
 class RegexDetector:
-    """Every expression of every rule, searched one after the other."""
+    """Every expression of every rule, found in one pass and confirmed on the text."""
 
     def __init__(
         self,
         rules: Iterable[RuleSpec],
-        timeout_seconds: float = TIMEOUT_SECONDS,
+        compiler: Compiler = compile_here,
+        rule_seconds: float = RULE_SECONDS,
         scan_seconds: float = SCAN_SECONDS,
     ) -> None:
-        self._timeout = timeout_seconds
+        self._rule_seconds = rule_seconds
         self._scan_seconds = scan_seconds
-        self._compiled: dict[RuleSpec, tuple[regex.Pattern[str], ...]] = {}
+        lines = [(rule, pattern_lines(rule.pattern)) for rule in rules]
+        self._looks_behind = any(rule.views is Views.ALL for rule, _ in lines)
+        sources = {line for _, of_rule in lines for _, line in of_rule}
+        layers = compiler(sources | _SIGNS.keys() if self._looks_behind else sources)
+        expressions = {one.source: one for layer in layers for one in layer.expressions}
+        refused = {source: reason for layer in layers for source, reason in layer.refused.items()}
+        self._rules: list[RuleSpec] = []
+        uses: dict[str, list[_Line]] = defaultdict(list)
         rejected = []
-        for rule in rules:
-            try:
-                self._compiled[rule] = _compile(rule.pattern)
-            except PatternError as error:
-                rejected.append(RuleFault(rule, str(error)))
+        for rule, of_rule in lines:
+            if reason := _why_refused(of_rule, refused):
+                rejected.append(RuleFault(rule, reason))
+                continue
+            for source in dict.fromkeys(line for _, line in of_rule):
+                uses[source].append(_Line(len(self._rules), expressions[source]))
+            self._rules.append(rule)
+        self._numbers = {rule: number for number, rule in enumerate(self._rules)}
         self.rejected = tuple(rejected)
+        self.runs_on = " + ".join(dict.fromkeys(layer.prefilter for layer in layers))
+        self._layers = _placed(layers, uses)
+        self._searches: dict[str, regex.Pattern[str]] = {}
 
     def scan(self, text: str) -> tuple[tuple[Match, ...], tuple[RuleFault, ...]]:
-        """The rules that match, with their first ``MAX_SPANS`` spans, and those that ran out of time.
+        """The rules that match, with their first ``MAX_SPANS`` spans in the first view that shows them.
 
-        A rule that ran out of time after it had matched has matched: its spans are those found so far. Rules
-        that are not reached within the time of one scan have run out of it too.
+        A rule that ran out of time is a fault, unless it had matched before, or a translation that widens nothing
+        was found in ASCII text: then it has matched, though perhaps nobody knows where. Rules that are not reached
+        within the time of one scan have run out of it too.
         """
-        matches, faults = [], []
-        deadline = time.monotonic() + self._scan_seconds
-        for rule, expressions in self._compiled.items():
-            spans, finished = self._first_spans(expressions, text, deadline)
-            if spans:
-                start, end = spans[0]
-                matches.append(Match(rule, tuple(spans), text[start : min(end, start + MAX_MATCHED_TEXT)]))
-            elif not finished:
-                faults.append(RuleFault(rule, f"ran out of time on a text of {len(text)} characters"))
-        return tuple(matches), tuple(faults)
-
-    def _first_spans(
-        self, expressions: tuple[regex.Pattern[str], ...], text: str, deadline: float
-    ) -> tuple[list[Span], bool]:
-        """The first spans of a rule, and whether all its lines finished: each may use its share of the rule's time."""
-        spans: set[Span] = set()
-        finished = True
-        deadline = min(deadline, time.monotonic() + self._timeout)
-        for done, expression in enumerate(expressions):
-            now = time.monotonic()
-            share = (deadline - now) / (len(expressions) - done)
-            try:
-                for found in islice(_found(expression, text, now + share), MAX_SPANS):
-                    spans.add(found)
-            except TimeoutError:
-                finished = False
-        return sorted(spans)[:MAX_SPANS], finished
+        matches: dict[int, Match] = {}
+        faults: set[int] = set()
+        timer = _Timer(text, self._rule_seconds, self._scan_seconds)
+        for view, wanted in self._views(text):
+            for number in sorted(wanted):
+                if number in matches or number in faults:
+                    continue
+                spans, certain = self._first_spans(wanted[number], view.text, timer)
+                if spans or certain:
+                    matches[number] = _match(self._rules[number], view, text, spans)
+                elif spans is None:
+                    faults.add(number)
+        reason = f"ran out of time on a text of {len(text)} characters"
+        return (
+            tuple(matches[number] for number in sorted(matches)),
+            tuple(RuleFault(self._rules[number], reason) for number in sorted(faults)),
+        )
 
     def every_span(self, rule: RuleSpec, text: str) -> tuple[Span, ...] | None:
-        """All spans of one rule, sorted; ``None`` when they could not all be found in time."""
-        deadline = time.monotonic() + self._timeout
-        try:
-            return tuple(sorted({span for one in self._compiled[rule] for span in _found(one, text, deadline)}))
-        except TimeoutError:
-            return None
+        """All spans of one rule in all views, sorted; ``None`` when they could not all be found in time."""
+        spans: set[Span] = set()
+        timer = _Timer(text, self._rule_seconds, self._scan_seconds)
+        number = self._numbers[rule]
+        for view, wanted in self._views(text):
+            for expression in wanted.get(number, ()):
+                found, finished = self._found(expression.source, view.text, timer, timer.rule_seconds, None)
+                if not finished:
+                    return None
+                spans.update(view.span(*span) for span in found)
+        return tuple(sorted(spans))
+
+    def _views(self, text: str) -> Iterator[tuple[View, dict[int, list[Compiled]]]]:
+        """Each view of a text, with the lines that may match it by the numbers of their rules."""
+        uncovering = Uncovering(text)
+        for view in uncovering:
+            projected, is_ascii = project(view.text), view.text.isascii()
+            wanted: dict[int, list[Compiled]] = {}
+            signs = []
+            for layer, lines, sign_of in self._layers:
+                for place in layer.candidates(projected, is_ascii=is_ascii):
+                    for number, expression in lines[place]:
+                        if view.name == RAW_VIEW or self._rules[number].views is Views.ALL:
+                            wanted.setdefault(number, []).append(expression)
+                    if place in sign_of:
+                        signs.append(sign_of[place])
+            yield view, wanted
+            if self._looks_behind:
+                uncovering.reveal(view, signs)
+
+    def _first_spans(self, expressions: Sequence[Compiled], text: str, timer: _Timer) -> tuple[list[Span] | None, bool]:
+        """The first spans of a rule, ``None`` if it ran out of time without one; and whether it matched for certain.
+
+        Each line may use its share of the rule's time.
+        """
+        spans: set[Span] = set()
+        finished, certain = True, False
+        began = time.thread_time()
+        for done, expression in enumerate(expressions):
+            left = timer.rule_seconds - (time.thread_time() - began)
+            share = max(left, 0) / (len(expressions) - done)
+            found, in_time = self._found(expression.source, text, timer, share, MAX_SPANS)
+            spans.update(found)
+            if not in_time:
+                finished = False
+                certain = certain or (expression.exact and text.isascii())
+        return (sorted(spans)[:MAX_SPANS] if spans or finished else None), certain
+
+    def _found(
+        self, source: str, text: str, timer: _Timer, seconds: float, most: int | None
+    ) -> tuple[list[Span], bool]:
+        """Up to ``most`` spans of an expression, and whether there was time to find them."""
+        search = self._searches.get(source)
+        if search is None:
+            # Threads that meet here compile twice and keep either: the same.
+            search = self._searches[source] = compile_expression(source)
+        for patience in PATIENCE:
+            spans: list[Span] = []
+            allowed = min(seconds * patience, timer.left())
+            if allowed <= 0:
+                break
+            worked = time.thread_time()
+            try:
+                for found in islice(search.finditer(text, timeout=allowed), most):
+                    spans.append(found.span())  # noqa: PERF401 (what was found before the time ran out counts)
+                return spans, True
+            except TimeoutError:
+                if spans or time.thread_time() - worked > seconds / 2:
+                    return spans, False
+        return [], False
 
 
-def _found(expression: regex.Pattern[str], text: str, deadline: float) -> Iterator[Span]:
-    """Raises ``TimeoutError`` at the deadline."""
-    left = deadline - time.monotonic()
-    if left <= 0:
-        raise TimeoutError
-    for found in expression.finditer(text, timeout=left):
-        yield found.span()
+def _why_refused(lines: list[tuple[int, str]], refused: dict[str, str]) -> str | None:
+    if not lines:
+        return "line 1, column 1: wants at least one expression"
+    return next((f"line {number}, {refused[line]}" for number, line in lines if line in refused), None)
 
 
-def _compile(pattern: str) -> tuple[regex.Pattern[str], ...]:
-    compiled = tuple(_compile_line(number, line) for number, line in pattern_lines(pattern))
-    if not compiled:
-        raise PatternError(1, 1, "wants at least one expression")
-    return compiled
+def _placed(
+    layers: Sequence[Layer], uses: dict[str, list[_Line]]
+) -> tuple[tuple[Layer, tuple[Collection[_Line], ...], dict[int, str]], ...]:
+    """Each layer with the lines, and the disguises, that its expressions stand for, by their places."""
+    return tuple(
+        (
+            layer,
+            tuple(tuple(uses.get(one.source, ())) for one in layer.expressions),
+            {place: _SIGNS[one.source] for place, one in enumerate(layer.expressions) if one.source in _SIGNS},
+        )
+        for layer in layers
+    )
+
+
+def _match(rule: RuleSpec, view: View, text: str, spans: list[Span] | None) -> Match:
+    if not spans:
+        return Match(rule, (), "", view.name)
+    if view.name == RAW_VIEW:
+        return Match(rule, tuple(spans), _cut(text, *spans[0]))
+    places = sorted((view.span(*span), span) for span in spans)
+    as_sent, revealed = places[0]
+    sent = tuple(dict.fromkeys(span for span, _ in places))
+    return Match(rule, sent, _cut(text, *as_sent), view.name, _cut(view.text, *revealed))
+
+
+def _cut(text: str, start: int, end: int) -> str:
+    return text[start : min(end, start + MAX_MATCHED_TEXT)]

@@ -1,0 +1,85 @@
+"""The compiler of a process that serves: nothing is compiled twice, and a small change is not a large one."""
+
+import logging
+import threading
+from collections.abc import Collection, Sequence
+from pathlib import Path
+from typing import Final
+
+from bastion.compiler.cache import CompilationCache
+from bastion.compiler.process import CompilerFailed, CompilerProcess
+from bastion.engine.compilation import Compiled, Unsound, compile_expressions, fingerprint
+from bastion.engine.layers import Layer, load
+from bastion.engine.prefilters import PREFILTERS, Prefilter, prefilter
+
+log = logging.getLogger(__name__)
+
+MAX_CHANGED: Final = 200
+"""Expressions in the layer of changes; with more, everything is compiled together."""
+
+
+class CachingCompiler:
+    """Layers from memory, else from disk, else from a process that compiles; threads take turns."""
+
+    def __init__(self, folder: Path, process: CompilerProcess) -> None:
+        self._cache = CompilationCache(folder)
+        self._process = process
+        self._lock = threading.Lock()
+        self._base: Layer | None = None
+        self._changes: Layer | None = None
+
+    def __call__(self, sources: Collection[str]) -> Sequence[Layer]:
+        """Layers that hold all those expressions: the one that is held already, and one of what has changed since."""
+        with self._lock:
+            missing = set(sources) - (self._base.sources if self._base else set())
+            if self._base is None or len(missing) > MAX_CHANGED:
+                self._base, self._changes = self._made(sources), None
+            elif not missing:
+                self._changes = None
+            elif self._changes is None or not missing <= self._changes.sources:
+                self._changes = self._made(missing)
+            return self._layers()
+
+    @property
+    def scattered(self) -> bool:
+        """Whether there are two layers, each of which costs a pass over every text."""
+        return self._changes is not None
+
+    def settled(self, sources: Collection[str]) -> Sequence[Layer]:
+        """One layer that holds just those expressions."""
+        with self._lock:
+            self._base, self._changes = self._made(sources), None
+            return self._layers()
+
+    def _layers(self) -> tuple[Layer, ...]:
+        return tuple(layer for layer in (self._base, self._changes) if layer)
+
+    def _made(self, sources: Collection[str]) -> Layer:
+        """The layer of the fastest prefilter that takes the expressions."""
+        for name in PREFILTERS:
+            if chosen := prefilter(name):
+                try:
+                    layer = self._layer(sorted(sources), chosen)
+                    for source in layer.blind:
+                        log.error("%s overlooks %r, which is searched for in every text", name, source)
+                    return layer
+                except (CompilerFailed, Unsound) as error:
+                    log.error("%s cannot run these rules, a slower prefilter does: %s", name, error)
+        raise AssertionError("the loop takes every expression")
+
+    def _layer(self, sources: Sequence[str], chosen: Prefilter) -> Layer:
+        if chosen.name == "loop":
+            return load(compile_expressions(sources, chosen), chosen)
+        key = fingerprint(sources, chosen)
+        with self._cache.alone():
+            if kept := self._cache.get(key):
+                try:
+                    return load(kept, chosen)
+                except Unsound as error:
+                    log.error("the compiled rules that were kept are compiled again: %s", error)
+                    self._cache.drop(key)
+            known: dict[str, Compiled] = {one.source: one for layer in self._layers() for one in layer.expressions}
+            compilation = self._process.compile(sources, chosen, known)
+            layer = load(compilation, chosen)
+            self._cache.put(key, compilation)
+            return layer

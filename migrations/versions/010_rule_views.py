@@ -1,0 +1,19 @@
+"""What a rule gains: in which forms of a text it is looked for. Those that are there are looked for in all."""
+
+import sqlalchemy as sa
+from alembic import op
+
+revision = "010_rule_views"
+down_revision = "009_list_indexes"
+branch_labels = None
+depends_on = None
+
+
+def upgrade() -> None:
+    op.add_column("rules", sa.Column("views", sa.String(10), nullable=False, server_default="all"))
+
+
+def downgrade() -> None:
+    # Reflection does not see AUTOINCREMENT, which the table would lose with the copy.
+    with op.batch_alter_table("rules", table_kwargs={"sqlite_autoincrement": True}) as rules:
+        rules.drop_column("views")
