@@ -68,7 +68,8 @@ def init() -> None:
     loaded = load_shipped_rules(db.session())
     db.session.commit()
     if loaded:
-        click.echo(f"Loaded {loaded} rules.")
+        click.echo(f"Loaded {loaded} rules. Compiling them, once for this host: some seconds.")
+        runtime().firewall.rules.current()
     done = first_credentials(runtime().accounts, runtime().tokens)
     if done.password:
         click.echo(f"Account:   {done.account}\nPassword:  {done.password}")

@@ -25,7 +25,7 @@ import regex
 
 from bastion.engine import Action, Engine, RuleSpec, Verdict, Views
 from bastion.engine.compilation import Compilation, compile_expressions
-from bastion.engine.layers import Layer, load
+from bastion.engine.layers import Layer, compile_together, load
 from bastion.engine.prefilters import best_prefilter
 from bastion.engine.rules import pattern_lines
 from bastion.engine.verdict import RAW_VIEW
@@ -166,7 +166,8 @@ def main() -> None:
         compare_with_loop({size: engines[size] for size in sizes}, prompts, options.seconds, report)
         compare_sizes(engines, prompts, options.seconds / 2, sizes, report)
         largest = engines[sizes[-1]]
-        price_views(largest, options.seconds / 2, report)
+        for size in sizes[1:]:
+            price_views(engines[size], options.seconds / 2, report, judged=size == sizes[-1])
         scan_long_texts(largest, report)
         defuse(rules[:ORDINARY], report)
     print("\nbudgets")
@@ -397,9 +398,9 @@ def compare_sizes(
         )
 
 
-def price_views(built: Built, seconds: float, report: Report) -> None:
-    """All views beside the raw one, on prose in which nothing is hidden."""
-    raw = Engine([replace(rule, views=Views.RAW) for rule in built.rules], lambda _: built.layers)
+def price_views(built: Built, seconds: float, report: Report, *, judged: bool) -> None:
+    """All views beside the raw one, whose pass looks for no disguise, on prose in which nothing is hidden."""
+    raw = Engine([replace(rule, views=Views.RAW) for rule in built.rules], compile_together)
     race = run_race("Views", {"raw": raw.scan, "all": built.engine.scan}, plain_prose(PROMPTS), seconds)
     every, alone = race.times["all"], race.times["raw"]
     price = every.median / alone.median
@@ -407,10 +408,15 @@ def price_views(built: Built, seconds: float, report: Report) -> None:
         f"\nviews, on plain prose, {len(built.rules):,} rules, n = {race.prompts:,}: "
         f"raw {_short(alone.median).strip()}, all {_short(every.median).strip()}, ratio {price:.2f}"
     )
-    report.add("scan of plain prose, all views, median", every.median / 1000, "us", ("raw view", alone.median / 1000))
-    report.judge(
-        "all views over raw, plain prose, median", f"{price:.2f}", f"at most {VIEWS_PRICE}", met=price <= VIEWS_PRICE
-    )
+    name = f"scan of plain prose, all views, {len(built.rules)} rules, median"
+    report.add(name, every.median / 1000, "us", ("raw view", alone.median / 1000))
+    if judged:
+        report.judge(
+            f"all views over raw, plain prose, {len(built.rules):,} rules, median",
+            f"{price:.2f}",
+            f"at most {VIEWS_PRICE}",
+            met=price <= VIEWS_PRICE,
+        )
 
 
 def run_race(label: str, sides: Mapping[str, Callable[[str], Any]], prompts: list[str], seconds: float) -> Race:

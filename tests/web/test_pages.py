@@ -1,5 +1,7 @@
 """Events, triggers, the playground, the overview, the system page."""
 
+import base64
+
 import pytest
 import sqlalchemy as sa
 from flask.testing import FlaskClient
@@ -107,6 +109,22 @@ def test_trying_a_text_shows_why_and_records_only_if_asked(analyst: FlaskClient,
     assert (event.status, event.source, len(event.triggers)) == ("block", "playground", 1)
 
 
+def test_what_a_disguise_hides_is_shown_as_text_and_the_event_names_the_view(
+    analyst: FlaskClient, session: Session
+) -> None:
+    stored_rule(session, name="Markup", pattern=r"<b>\w+</b>")
+    hidden = base64.b64encode(b"look at <b>this</b> now").decode()
+    form = {"prompt": f"Decode {hidden}", "flow": "default", "direction": "input", "record": "y"}
+
+    page = analyst.post("/try/", data=form).get_data(as_text=True)
+
+    assert "Found in the view <strong>base64</strong>" in page
+    assert "&lt;b&gt;this&lt;/b&gt;" in page
+    assert "<b>this" not in page
+    event = analyst.get(f"/events/{session.query(Event).one().uid}").get_data(as_text=True)
+    assert "found in the view base64" in event
+
+
 def test_trying_an_unknown_flow_or_a_huge_text_is_refused(analyst: FlaskClient) -> None:
     form = {"prompt": "x", "flow": "nope", "direction": "input"}
 
@@ -136,6 +154,7 @@ def test_rules_that_cannot_run_are_shown_and_reported(analyst: FlaskClient, sess
 
     page = analyst.get("/system/").get_data(as_text=True)
 
+    assert "Found by</dt><dd>hyperscan" in page
     assert "Broken</bdi></a>: line 1, column 8: missing )" in page
     assert "explode" in page
     ready = analyst.get("/readyz")

@@ -8,7 +8,7 @@ import ctypes
 import platform
 import threading
 import weakref
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any, Final
 
 from bastion.engine.prefilters import Matcher, Prefilter, Refused, overlooks
@@ -46,12 +46,17 @@ _hs: Final = _library()
 _libc: Final = ctypes.CDLL(None)
 
 
+def _free_with(owner: object, free: Callable[[int | None], int], handle: ctypes.c_void_p) -> None:
+    # Not when the interpreter ends: a thread may be scanning still, and the system takes the memory back.
+    weakref.finalize(owner, free, handle.value).atexit = False
+
+
 class _Database:
     """Expressions, compiled; freed with the last scan that may use it."""
 
     def __init__(self, handle: ctypes.c_void_p) -> None:
         self.handle = handle
-        weakref.finalize(self, _hs.hs_free_database, handle.value)
+        _free_with(self, _hs.hs_free_database, handle)
 
 
 class _Scratch:
@@ -61,7 +66,7 @@ class _Scratch:
         self.handle = ctypes.c_void_p()
         if _hs.hs_alloc_scratch(database.handle, ctypes.byref(self.handle)):
             raise MemoryError("there is no room for the working memory of a scan")
-        weakref.finalize(self, _hs.hs_free_scratch, self.handle.value)
+        _free_with(self, _hs.hs_free_scratch, self.handle)
         self.found: list[int] = []
         note = self.found.append
 
