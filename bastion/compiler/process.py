@@ -2,6 +2,7 @@
 
 import atexit
 import json
+import math
 import os
 import select
 import subprocess
@@ -30,6 +31,9 @@ ASSEMBLY_SECONDS: Final = 60.0
 
 ASSEMBLY_SECONDS_EACH: Final = 0.1
 
+MOST_PATIENCE: Final = 20
+"""How many times as long by the clock any of this may take, if the processor is busy with other things."""
+
 MEMORY: Final = 1 << 30
 """Bytes that compiling may take, and ``MEMORY_EACH`` more for each expression that is compiled with others."""
 
@@ -48,6 +52,41 @@ class _Died(Exception):
     def __init__(self, reason: str, *, guilty: bool = True) -> None:
         super().__init__(reason)
         self.guilty = guilty
+
+
+class _Waiting:
+    """For an answer, as long as the process may work on it: on a busy machine it may hardly get to work."""
+
+    def __init__(self, process: subprocess.Popen[bytes] | None, seconds: float) -> None:
+        self.seconds = seconds
+        self._pid = process.pid if process else 0
+        self._began = time.monotonic()
+        self._worked_before = _processor_seconds(self._pid)
+        self._ends = self._began + seconds
+
+    def left(self) -> float:
+        """Seconds until it is to be asked again whether the wait is over."""
+        return max(0.0, self._ends - time.monotonic())
+
+    def is_over(self) -> bool:
+        """Whether the process has worked for half the time, or waited for ``MOST_PATIENCE`` times as long."""
+        now = time.monotonic()
+        if now - self._began >= self.seconds * MOST_PATIENCE:
+            return True
+        worked = _processor_seconds(self._pid)
+        if worked == math.inf or worked - self._worked_before >= self.seconds / 2:
+            return True
+        self._ends = now + self.seconds / 4
+        return False
+
+
+def _processor_seconds(pid: int) -> float:
+    """What the process has worked so far; endless where the system does not tell."""
+    try:
+        fields = Path(f"/proc/{pid}/stat").read_text("ascii").rpartition(")")[2].split()
+    except OSError:
+        return math.inf
+    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
 
 
 class CompilerProcess:
@@ -171,9 +210,9 @@ class CompilerProcess:
         raise CompilerFailed("the compiling process ends as soon as it is started")
 
     def _answer(self, seconds: float) -> dict[str, Any]:
-        deadline = time.monotonic() + seconds
+        waiting = _Waiting(self._process, seconds)
         while b"\n" not in self._pending:
-            self._read_more(deadline, seconds)
+            self._read_more(waiting)
         line, _, self._pending = self._pending.partition(b"\n")
         answer: dict[str, Any] = json.loads(line.decode("utf-8", "surrogatepass"))
         if "failed" in answer:
@@ -181,19 +220,20 @@ class CompilerProcess:
         return answer
 
     def _read(self, count: int, seconds: float) -> bytes:
-        deadline = time.monotonic() + seconds
+        waiting = _Waiting(self._process, seconds)
         while len(self._pending) < count:
-            self._read_more(deadline, seconds)
+            self._read_more(waiting)
         read, self._pending = self._pending[:count], self._pending[count:]
         return read
 
-    def _read_more(self, deadline: float, seconds: float) -> None:
+    def _read_more(self, waiting: "_Waiting") -> None:
         assert self._process is not None
         assert self._process.stdout is not None
         descriptor = self._process.stdout.fileno()
-        if not select.select([descriptor], [], [], max(0.0, deadline - time.monotonic()))[0]:
-            self._end()
-            raise _Died(f"it takes longer than {seconds:g} seconds")
+        while not select.select([descriptor], [], [], waiting.left())[0]:
+            if waiting.is_over():
+                self._end()
+                raise _Died(f"it takes longer than {waiting.seconds:g} seconds")
         if not (read := os.read(descriptor, 1 << 20)):
             self._end()
             raise _Died("it takes too much memory, or ends the process that tries", guilty=False)

@@ -21,8 +21,12 @@ from bastion.engine.prefilters import Prefilter, Refused, prefilter
 
 IDLE_SECONDS: Final = 60
 
-_NICENESS: Final = 5
-"""Behind the processes that answer requests."""
+MANY: Final = 200
+"""Expressions whose compiling takes so long that requests must not feel it."""
+
+_NICENESS: Final = 3
+_NICENESS_OF_MANY: Final = 16
+"""Behind the processes that answer requests. There is no way back, so that the process ends with such a request."""
 
 
 def main() -> None:
@@ -33,12 +37,17 @@ def main() -> None:
     translate_one("(?i)ready[^a]")
     _send({"ready": True})
     for request in _requests():
+        many = len(request["sources"]) > MANY and request["assemble"]
+        if many:
+            os.nice(_NICENESS_OF_MANY - _NICENESS)
         _limit_memory(request["memory"])
         try:
             for answer in _answers(request):
                 _send(answer)
         except (Refused, MemoryError) as error:
             _send({"failed": f"{type(error).__name__}: {error}"})
+        if many:
+            return
 
 
 def _requests() -> Iterator[dict[str, Any]]:
