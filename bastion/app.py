@@ -119,7 +119,7 @@ def _prepare_sqlite(connection: Any, _record: Any) -> None:
 def _runtime(app: Flask, settings: Settings) -> Runtime:
     with app.app_context():
         database = db.engine
-    compiler = CachingCompiler(settings.instance / "cache", shared_process("build"))
+    compiler = CachingCompiler(settings.instance / "cache", shared_process("build"), shared_process("settle"))
     firewall = Firewall(
         load_flows(settings.flows_file),
         LiveRules(database, compiler),

@@ -62,11 +62,11 @@ class CompilationCache:
         self._file(fingerprint).unlink(missing_ok=True)
 
     @contextmanager
-    def alone(self) -> Iterator[None]:
-        """Holds the host's only right to compile: who waits finds the work done."""
+    def alone(self, *, many: bool = False) -> Iterator[None]:
+        """Holds the host's only right to compile: who waits finds the work done. Few wait for no ``many``."""
         try:
             self._folder.mkdir(parents=True, exist_ok=True, mode=0o700)
-            lock = (self._folder / "compiling").open("a", encoding="ascii")
+            lock = (self._folder / ("compiling-many" if many else "compiling")).open("a", encoding="ascii")
         except OSError:
             # Without the folder nothing can be shared, so that each compiles for itself.
             yield

@@ -7,8 +7,8 @@ from pathlib import Path
 from typing import Final
 
 from bastion.compiler.cache import CompilationCache
-from bastion.compiler.process import CompilerFailed, CompilerProcess
-from bastion.engine.compilation import Compiled, Unsound, compile_expressions, fingerprint
+from bastion.compiler.process import UNCOMPILED, CompilerFailed, CompilerProcess
+from bastion.engine.compilation import Compilation, Compiled, Unsound, compile_expressions, fingerprint
 from bastion.engine.layers import Layer, load
 from bastion.engine.prefilters import PREFILTERS, Prefilter, prefilter
 
@@ -21,9 +21,10 @@ MAX_CHANGED: Final = 200
 class CachingCompiler:
     """Layers from memory, else from disk, else from a process that compiles; threads take turns."""
 
-    def __init__(self, folder: Path, process: CompilerProcess) -> None:
+    def __init__(self, folder: Path, process: CompilerProcess, background: CompilerProcess | None = None) -> None:
         self._cache = CompilationCache(folder)
         self._process = process
+        self._background = background or process
         self._lock = threading.Lock()
         self._base: Layer | None = None
         self._changes: Layer | None = None
@@ -33,11 +34,11 @@ class CachingCompiler:
         with self._lock:
             missing = set(sources) - (self._base.sources if self._base else set())
             if self._base is None or len(missing) > MAX_CHANGED:
-                self._base, self._changes = self._made(sources), None
+                self._base, self._changes = self._made(sources, self._process), None
             elif not missing:
                 self._changes = None
             elif self._changes is None or not missing <= self._changes.sources:
-                self._changes = self._made(missing)
+                self._changes = self._made(missing, self._process)
             return self._layers()
 
     @property
@@ -46,20 +47,21 @@ class CachingCompiler:
         return self._changes is not None
 
     def settled(self, sources: Collection[str]) -> Sequence[Layer]:
-        """One layer that holds just those expressions."""
+        """One layer that holds just those expressions. Who asks for others meanwhile does not wait for it."""
+        layer = self._made(sources, self._background)
         with self._lock:
-            self._base, self._changes = self._made(sources), None
-            return self._layers()
+            self._base, self._changes = layer, None
+        return (layer,)
 
     def _layers(self) -> tuple[Layer, ...]:
         return tuple(layer for layer in (self._base, self._changes) if layer)
 
-    def _made(self, sources: Collection[str]) -> Layer:
+    def _made(self, sources: Collection[str], process: CompilerProcess) -> Layer:
         """The layer of the fastest prefilter that takes the expressions."""
         for name in PREFILTERS:
             if chosen := prefilter(name):
                 try:
-                    layer = self._layer(sorted(sources), chosen)
+                    layer = self._layer(sorted(sources), chosen, process)
                     for source in layer.blind:
                         log.error("%s overlooks %r, which is searched for in every text", name, source)
                     return layer
@@ -67,19 +69,28 @@ class CachingCompiler:
                     log.error("%s cannot run these rules, a slower prefilter does: %s", name, error)
         raise AssertionError("the loop takes every expression")
 
-    def _layer(self, sources: Sequence[str], chosen: Prefilter) -> Layer:
+    def _layer(self, sources: Sequence[str], chosen: Prefilter, process: CompilerProcess) -> Layer:
         if chosen.name == "loop":
             return load(compile_expressions(sources, chosen), chosen)
         key = fingerprint(sources, chosen)
-        with self._cache.alone():
+        with self._cache.alone(many=len(sources) > MAX_CHANGED):
             if kept := self._cache.get(key):
                 try:
+                    _check(kept, sources, chosen)
                     return load(kept, chosen)
                 except Unsound as error:
                     log.error("the compiled rules that were kept are compiled again: %s", error)
                     self._cache.drop(key)
             known: dict[str, Compiled] = {one.source: one for layer in self._layers() for one in layer.expressions}
-            compilation = self._process.compile(sources, chosen, known)
+            compilation = process.compile(sources, chosen, known)
             layer = load(compilation, chosen)
-            self._cache.put(key, compilation)
+            # What the dialect refuses it refuses always; what did not compile this time may another time.
+            if not any(UNCOMPILED in reason for reason in compilation.refused.values()):
+                self._cache.put(key, compilation)
             return layer
+
+
+def _check(kept: Compilation, sources: Sequence[str], chosen: Prefilter) -> None:
+    held = {one.source for one in kept.expressions} | kept.refused.keys()
+    if held != set(sources) or kept.prefilter != chosen.name:
+        raise Unsound("they are of other expressions")

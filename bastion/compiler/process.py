@@ -31,6 +31,9 @@ ASSEMBLY_SECONDS: Final = 60.0
 
 ASSEMBLY_SECONDS_EACH: Final = 0.1
 
+UNCOMPILED: Final = "cannot be compiled"
+"""Begins the reason why an expression of the dialect is refused all the same."""
+
 MOST_PATIENCE: Final = 20
 """How many times as long by the clock any of this may take, if the processor is busy with other things."""
 
@@ -98,7 +101,7 @@ class CompilerProcess:
         self._lock = threading.Lock()
         self._process: subprocess.Popen[bytes] | None = None
         self._owner = 0
-        self._pending = b""
+        self._pending = bytearray()
 
     def faults(
         self, sources: Collection[str], prefilter: Prefilter, progress: Callable[[], None] = lambda: None
@@ -122,7 +125,7 @@ class CompilerProcess:
                 except _Died as death:
                     if not _convicted(death, left[0], suspects):
                         continue
-                    faults[left.pop(0)] = PatternError(1, 1, f"cannot be compiled: {death}")
+                    faults[left.pop(0)] = PatternError(1, 1, f"{UNCOMPILED}: {death}")
                     progress()
         return faults
 
@@ -151,7 +154,7 @@ class CompilerProcess:
                     if left and not _convicted(death, left[0], suspects):
                         continue
                     if left:
-                        refused[left[0]] = f"column 1: cannot be compiled: {death}"
+                        refused[left[0]] = f"column 1: {UNCOMPILED}: {death}"
                     elif alone:
                         raise CompilerFailed(str(death)) from None
                     else:
@@ -213,7 +216,9 @@ class CompilerProcess:
         waiting = _Waiting(self._process, seconds)
         while b"\n" not in self._pending:
             self._read_more(waiting)
-        line, _, self._pending = self._pending.partition(b"\n")
+        end = self._pending.index(b"\n")
+        line = bytes(self._pending[:end])
+        del self._pending[: end + 1]
         answer: dict[str, Any] = json.loads(line.decode("utf-8", "surrogatepass"))
         if "failed" in answer:
             raise _Died(answer["failed"])
@@ -223,14 +228,17 @@ class CompilerProcess:
         waiting = _Waiting(self._process, seconds)
         while len(self._pending) < count:
             self._read_more(waiting)
-        read, self._pending = self._pending[:count], self._pending[count:]
+        read = bytes(self._pending[:count])
+        del self._pending[:count]
         return read
 
     def _read_more(self, waiting: "_Waiting") -> None:
         assert self._process is not None
         assert self._process.stdout is not None
         descriptor = self._process.stdout.fileno()
-        while not select.select([descriptor], [], [], waiting.left())[0]:
+        answers = select.poll()
+        answers.register(descriptor, select.POLLIN)
+        while not answers.poll(waiting.left() * 1000):
             if waiting.is_over():
                 self._end()
                 raise _Died(f"it takes longer than {waiting.seconds:g} seconds")
@@ -248,7 +256,8 @@ class CompilerProcess:
         return self._process
 
     def _start(self) -> None:
-        environment = {**os.environ, "PYTHONPATH": str(_PACKAGES)}
+        path = os.pathsep.join(filter(None, [str(_PACKAGES), os.environ.get("PYTHONPATH")]))
+        environment = {**os.environ, "PYTHONPATH": path}
         try:
             self._process = subprocess.Popen(
                 [sys.executable, "-m", "bastion.compiler.worker"],
@@ -259,14 +268,14 @@ class CompilerProcess:
         except OSError as error:
             raise CompilerFailed(f"the compiling process cannot be started: {error.strerror}") from None
         self._owner = os.getpid()
-        self._pending = b""
+        self._pending = bytearray()
         try:
             self._answer(START_SECONDS)
         except _Died as death:
             raise CompilerFailed(f"the compiling process does not start: {death}") from None
 
     def _end(self) -> None:
-        process, self._process, self._pending = self._process, None, b""
+        process, self._process, self._pending = self._process, None, bytearray()
         if process is None:
             return
         for pipe in (process.stdin, process.stdout):

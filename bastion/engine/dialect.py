@@ -27,10 +27,10 @@ EMPTY_SECONDS: Final = 1.0
 
 _FLAGS: Final = regex.VERSION0
 _REPEATS: Final = {_re_constants.MAX_REPEAT, _re_constants.MIN_REPEAT, _re_constants.POSSESSIVE_REPEAT}
-_FUZZY: Final = re.compile(r"(?<!\\)(?:\\\\)*(\{[0-9<=+,: ]*[eids][0-9eids<=+,: ]*(?::[^}]*)?\})")
+_FUZZY: Final = re.compile(r"(?<!\\)(?:\\\\)*(\{[0-9<=+,: ]{0,40}[eids][0-9eids<=+,: ]{0,40}(?::[^{}]{0,400})?\})")
 _VERBOSE: Final = re.compile(r"\(\?[aiLmsu]*x")
 _BLANK_READ_DIFFERENTLY: Final = re.compile(
-    r"(?![ \t\n\r\v\f])\s|(?<!\\)(?:\\\\)*\{[^{}]*\s[^{}]*\}|(?<!\\)(?:\\\\)*\\\d+\s+\d"
+    r"(?![ \t\n\r\v\f])\s|(?<!\\)(?:\\\\)*\{[^{}\s]{0,40}\s[^{}]{0,80}\}|(?<!\\)(?:\\\\)*\\\d+\s+\d"
 )
 _POSIX_CLASS: Final = re.compile(r"(?<!\\)(?:\\\\)*(\[:[^\[\]]*:\])")
 _CONTRADICTIONS: Final = (

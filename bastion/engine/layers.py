@@ -84,7 +84,11 @@ def load(compilation: Compilation, prefilter: Prefilter) -> Layer:
     blind = tuple(place for place in range(len(translations)) if _overlooked(layer, place))
     if len(blind) > MAX_BLIND * len(expressions):
         raise Unsound(f"{prefilter.name} does not find {len(blind)} of {len(expressions)} expressions")
-    return replace(layer, always=(*blind, *always), blind=tuple(expressions[place].source for place in blind))
+    # What is a candidate for every text was found in none: it is never certain to match.
+    unsure = {*blind, *always} if prefilter.finds else set(range(len(expressions)))
+    sober = tuple(replace(one, exact=False) if place in unsure else one for place, one in enumerate(expressions))
+    named = tuple(expressions[place].source for place in blind)
+    return replace(layer, expressions=sober, always=(*blind, *always), blind=named)
 
 
 def _overlooked(layer: Layer, place: int) -> bool:

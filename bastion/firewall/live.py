@@ -78,6 +78,7 @@ class LiveRules:
         self._lock = threading.Lock()
         self._current: RuleSet | None = None
         self._watcher: threading.Thread | None = None
+        self._settler: threading.Thread | None = None
         self._process = 0
         self._stopped = threading.Event()
         self.unreachable_since: datetime | None = None
@@ -113,6 +114,18 @@ class LiveRules:
                 if self._current is current:
                     self._current = replace(current, engine=engine)
 
+    def _settle_apart(self) -> None:
+        """Settles in a thread of its own: that may take a minute, and edits are not to wait for it."""
+        if self._compiler.scattered and (self._settler is None or not self._settler.is_alive()):
+            self._settler = threading.Thread(target=self._settle_loudly, name="settle-rules", daemon=True)
+            self._settler.start()
+
+    def _settle_loudly(self) -> None:
+        try:
+            self.settle()
+        except Exception:  # The thread's outermost edge.
+            log.exception("the rules in force could not be compiled together, they stay as they are")
+
     def stop(self) -> None:
         """Ends the watching thread."""
         self._stopped.set()
@@ -137,7 +150,7 @@ class LiveRules:
             try:
                 self.refresh()
                 self.unreachable_since = None
-                self.settle()
+                self._settle_apart()
             except SQLAlchemyError as error:
                 if self.unreachable_since is None:
                     self.unreachable_since = utc_now()

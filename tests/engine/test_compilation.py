@@ -44,6 +44,7 @@ def library(request: pytest.FixtureRequest) -> Prefilter:
 class Picky:
     """A prefilter that takes only some translations; it finds every one of them everywhere."""
 
+    finds = True
     name = "picky"
     version = "1"
 

@@ -421,3 +421,13 @@ def test_a_match_in_the_text_as_it_was_sent_comes_before_one_in_a_disguise() -> 
     assert every is not None
     assert every[0] == (0, 10)
     assert len(every) == 2
+
+
+def test_without_a_prefilter_nothing_is_certain_to_match() -> None:
+    """The loop takes every expression for a candidate: what then runs out of time has not matched for that."""
+    endless = rule_spec(pattern="(a+)+$", views=Views.RAW)
+
+    matches, faults = RegexDetector([endless], compiler_of("loop"), rule_seconds=0.05).scan("a" * 5000 + "!")
+
+    assert matches == ()
+    assert [fault.rule for fault in faults] == [endless]

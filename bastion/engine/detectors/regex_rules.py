@@ -134,7 +134,10 @@ class RegexDetector:
                 found, finished = self._found(expression.source, view.text, timer, timer.rule_seconds, None)
                 if not finished:
                     return None
-                spans.update(view.span(*span) for span in found)
+                for span in found:
+                    if timer.left() <= 0:
+                        return None
+                    spans.add(view.span(*span))
         return tuple(sorted(spans))
 
     def _views(self, text: str) -> Iterator[tuple[View, dict[int, list[Compiled]]]]:

@@ -24,6 +24,9 @@ class Prefilter(Protocol):
     version: str
     """Of the library and of what else decides whether something compiled here can be loaded there."""
 
+    finds: bool
+    """Whether what it finds is found: or is everything a candidate?"""
+
     def accepts(self, translation: str) -> bool:
         """Whether that expression can be compiled, alone."""
 
@@ -73,7 +76,7 @@ def prefilter(name: str) -> Prefilter | None:
     """That prefilter, or ``None`` where its library is missing or overlooks matches."""
     try:
         found: Prefilter = import_module(PREFILTERS[name]).PREFILTER
-    except ImportError:
+    except (ImportError, AttributeError, OSError, Refused, RuntimeError):
         return None
     return found
 

@@ -100,6 +100,7 @@ class _Nothing:
 
 
 class _Hyperscan:
+    finds = True
     name = "hyperscan"
     version = f"{_hs.hs_version().decode()} {platform.machine()}"
 

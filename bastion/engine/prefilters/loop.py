@@ -15,6 +15,7 @@ class _Every:
 
 
 class _Loop:
+    finds = False
     name = "loop"
     version = "1"
 

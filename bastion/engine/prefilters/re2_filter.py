@@ -39,6 +39,7 @@ class _FilterMatcher:
 
 
 class _Re2:
+    finds = True
     name = "re2"
     version = version("google-re2")
 

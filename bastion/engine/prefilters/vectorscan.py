@@ -39,6 +39,7 @@ class _DatabaseMatcher:
 
 
 class _Vectorscan:
+    finds = True
     name = "vectorscan"
     version = f"{version('hyperscan')} {platform.machine()}"
 

@@ -15,7 +15,7 @@ from bastion.engine.views.revealed import Origin, same_place
 MAX_DEPTH: Final = 2
 """Disguises within one another that are taken off, those of cost 0 not counted."""
 
-MAX_VIEWS: Final = 24
+MAX_VIEWS: Final = 160
 """Views of one text, with the text as it was sent."""
 
 MAX_CHARACTERS: Final = 16_000_000
