@@ -17,6 +17,13 @@ class Matcher(Protocol):
         """The numbers of the expressions that may match."""
 
 
+class Nothing:
+    """The matcher of no expressions, which libraries do not compile."""
+
+    def found(self, _projected: bytes) -> tuple[int, ...]:
+        return ()
+
+
 class Prefilter(Protocol):
     """One way to compile translated expressions."""
 

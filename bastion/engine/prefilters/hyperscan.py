@@ -11,7 +11,7 @@ import weakref
 from collections.abc import Callable, Sequence
 from typing import Any, Final
 
-from bastion.engine.prefilters import Matcher, Prefilter, Refused, overlooks
+from bastion.engine.prefilters import Matcher, Nothing, Prefilter, Refused, overlooks
 
 _NAMES: Final = ("libhs.so.5", "libhs.5.dylib")
 _MODE_BLOCK: Final = 1
@@ -94,11 +94,6 @@ class _DatabaseMatcher:
         return scratch.found.copy()
 
 
-class _Nothing:
-    def found(self, _projected: bytes) -> tuple[int, ...]:
-        return ()
-
-
 class _Hyperscan:
     finds = True
     name = "hyperscan"
@@ -116,7 +111,7 @@ class _Hyperscan:
 
     def load(self, compiled: bytes, translations: Sequence[str]) -> Matcher:
         if not translations:
-            return _Nothing()
+            return Nothing()
         handle = ctypes.c_void_p()
         if wrong := _hs.hs_deserialize_database(compiled, ctypes.c_size_t(len(compiled)), ctypes.byref(handle)):
             raise Refused(f"error {wrong}")

@@ -11,7 +11,7 @@ from typing import Any, Final
 
 import hyperscan
 
-from bastion.engine.prefilters import Matcher, Prefilter, Refused, overlooks
+from bastion.engine.prefilters import Matcher, Nothing, Prefilter, Refused, overlooks
 
 _FLAGS: Final = hyperscan.HS_FLAG_SINGLEMATCH | hyperscan.HS_FLAG_ALLOWEMPTY
 
@@ -69,16 +69,11 @@ class _Vectorscan:
 
     def load(self, compiled: bytes, translations: Sequence[str]) -> Matcher:
         if not translations:
-            return _Nothing()
+            return Nothing()
         try:
             return _DatabaseMatcher(hyperscan.loadb(compiled, hyperscan.HS_MODE_BLOCK))
         except hyperscan.error as error:
             raise Refused(str(error)) from None
-
-
-class _Nothing:
-    def found(self, _projected: bytes) -> tuple[int, ...]:
-        return ()
 
 
 PREFILTER: Final[Prefilter] = _Vectorscan()
