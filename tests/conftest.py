@@ -59,8 +59,8 @@ def app(database_url: str, instance: Path) -> Iterator[Flask]:
     app = create_app(database_url=database_url, bastion_instance=instance)
     app.testing = True
     app.config["PROPAGATE_EXCEPTIONS"] = False
-    # As if it had started without a rule: what each test adds is compiled, what all have in common once.
-    app.extensions["bastion"].firewall.rules._compiler._base = compile_signs()
+    # What all tests have in common is compiled once, what each adds when it adds it.
+    app.extensions["bastion"].firewall.rules._compiler._signs = compile_signs()
     yield app
     app.extensions["bastion"].firewall.rules.stop()
     with app.app_context():

@@ -9,7 +9,7 @@ from typing import Final
 from bastion.compiler.cache import CompilationCache
 from bastion.compiler.process import UNCOMPILED, CompilerFailed, CompilerProcess
 from bastion.engine.compilation import Compilation, Compiled, Unsound, compile_expressions, fingerprint
-from bastion.engine.layers import Layer, load
+from bastion.engine.layers import SIGNS, Layer, load
 from bastion.engine.prefilters import PREFILTERS, Prefilter, prefilter
 
 log = logging.getLogger(__name__)
@@ -26,15 +26,17 @@ class CachingCompiler:
         self._process = process
         self._background = background or process
         self._lock = threading.Lock()
+        self._signs: Layer | None = None
         self._base: Layer | None = None
         self._changes: Layer | None = None
 
     def __call__(self, sources: Collection[str]) -> Sequence[Layer]:
-        """Layers that hold all those expressions: the one that is held already, and one of what has changed since."""
+        """Layers that hold all those expressions: those that are held already, and one of what has changed since."""
         with self._lock:
-            missing = set(sources) - (self._base.sources if self._base else set())
+            wanted = self._without_signs(sources)
+            missing = wanted - (self._base.sources if self._base else set())
             if self._base is None or len(missing) > MAX_CHANGED:
-                self._base, self._changes = self._made(sources, self._process), None
+                self._base, self._changes = self._made(wanted, self._process), None
             elif not missing:
                 self._changes = None
             elif self._changes is None or not missing <= self._changes.sources:
@@ -43,18 +45,27 @@ class CachingCompiler:
 
     @property
     def scattered(self) -> bool:
-        """Whether there are two layers, each of which costs a pass over every text."""
+        """Whether the rules are in two layers, each of which costs a pass over every text."""
         return self._changes is not None
 
     def settled(self, sources: Collection[str]) -> Sequence[Layer]:
-        """One layer that holds just those expressions. Who asks for others meanwhile does not wait for it."""
-        layer = self._made(sources, self._background)
+        """The rules in one layer, which holds nothing else. Who asks for others meanwhile does not wait for it."""
+        layer = self._made(set(sources) - SIGNS, self._background)
         with self._lock:
             self._base, self._changes = layer, None
-        return (layer,)
+            return self._layers()
+
+    def _without_signs(self, sources: Collection[str]) -> set[str]:
+        """The expressions of the rules, once the signs of disguises have their layer if they are asked for."""
+        wanted = set(sources)
+        if not wanted >= SIGNS:
+            return wanted
+        if self._signs is None:
+            self._signs = self._made(SIGNS, self._process)
+        return wanted - SIGNS
 
     def _layers(self) -> tuple[Layer, ...]:
-        return tuple(layer for layer in (self._base, self._changes) if layer)
+        return tuple(layer for layer in (self._signs, self._base, self._changes) if layer)
 
     def _made(self, sources: Collection[str], process: CompilerProcess) -> Layer:
         """The layer of the fastest prefilter that takes the expressions."""

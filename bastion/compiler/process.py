@@ -104,9 +104,16 @@ class CompilerProcess:
         self._pending = bytearray()
 
     def faults(
-        self, sources: Collection[str], prefilter: Prefilter, progress: Callable[[], None] = lambda: None
+        self,
+        sources: Collection[str],
+        prefilter: Prefilter,
+        progress: Callable[[], None] = lambda: None,
+        *,
+        stop_at_slow: bool = False,
     ) -> dict[str, PatternError]:
         """Why those of the expressions that cannot be used cannot, after compiling each alone.
+
+        With ``stop_at_slow`` those that follow one that could not be compiled are not tried.
 
         Raises:
             CompilerFailed: when the process cannot be started.
@@ -127,6 +134,8 @@ class CompilerProcess:
                         continue
                     faults[left.pop(0)] = PatternError(1, 1, f"{UNCOMPILED}: {death}")
                     progress()
+                    if stop_at_slow:
+                        break
         return faults
 
     def compile(self, sources: Collection[str], prefilter: Prefilter, known: Mapping[str, Compiled]) -> Compilation:
@@ -244,7 +253,7 @@ class CompilerProcess:
                 raise _Died(f"it takes longer than {waiting.seconds:g} seconds")
         if not (read := os.read(descriptor, 1 << 20)):
             self._end()
-            raise _Died("it takes too much memory, or ends the process that tries", guilty=False)
+            raise _Died("it takes too much memory, or the process that tries is ended", guilty=False)
         self._pending += read
 
     def _running(self) -> subprocess.Popen[bytes]:

@@ -3,7 +3,7 @@
 import hashlib
 import json
 import platform
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, field, replace
 from typing import Final
 
@@ -15,8 +15,11 @@ from bastion.engine.prefilters import Prefilter, Refused
 from bastion.engine.translation import LOOSER, translate
 from bastion.engine.witness import witness
 
-FORMAT: Final = 2
+FORMAT: Final = 3
 """Raised with every change to how expressions are translated or stored."""
+
+MAX_TOGETHER: Final = 2000
+"""Expressions in one automaton: what compiling takes grows faster than their number, and what a pass takes slower."""
 
 
 class Unsound(ValueError):
@@ -39,25 +42,44 @@ class Compiled:
 
 
 @dataclass(frozen=True, slots=True)
+class Part:
+    """Expressions in one automaton, or without one. Those that no ASCII text matches have parts of their own."""
+
+    expressions: tuple[Compiled, ...]
+    database: bytes
+    beyond_ascii: bool
+
+
+@dataclass(frozen=True, slots=True)
 class Compilation:
-    """Expressions compiled for one prefilter: those in ``database``, and those that are always candidates."""
+    """Expressions compiled for one prefilter."""
 
     prefilter: str
-    expressions: tuple[Compiled, ...]
+    parts: tuple[Part, ...]
     refused: Mapping[str, str] = field(default_factory=dict)
     """Why what is not an expression of the dialect is not one, by its source."""
-    database: bytes = b""
+
+    @property
+    def expressions(self) -> tuple[Compiled, ...]:
+        return tuple(one for part in self.parts for one in part.expressions)
 
     def dump(self) -> bytes:
         """The compilation to be stored, with a checksum."""
         content = {
             "prefilter": self.prefilter,
-            "expressions": [asdict(one) for one in self.expressions],
+            "parts": [
+                {
+                    "expressions": [asdict(one) for one in part.expressions],
+                    "bytes": len(part.database),
+                    "beyond_ascii": part.beyond_ascii,
+                }
+                for part in self.parts
+            ],
             "refused": dict(self.refused),
         }
         # Escaped, two lone surrogates in a row would come back as one character.
         head = json.dumps(content, ensure_ascii=False).encode("utf-8", "surrogatepass")
-        body = head + b"\n" + self.database
+        body = b"\n".join([head, b"".join(part.database for part in self.parts)])
         return hashlib.sha256(body).digest() + body
 
     @classmethod
@@ -66,11 +88,15 @@ class Compilation:
         checksum, body = stored[:32], stored[32:]
         if hashlib.sha256(body).digest() != checksum:
             raise Unsound("damaged: the checksum is another")
-        head, _, database = body.partition(b"\n")
+        head, _, databases = body.partition(b"\n")
         try:
             content = json.loads(head.decode("utf-8", "surrogatepass"))
-            expressions = tuple(Compiled(**one) for one in content["expressions"])
-            return cls(content["prefilter"], expressions, content["refused"], database)
+            parts, at = [], 0
+            for part in content["parts"]:
+                expressions = tuple(Compiled(**one) for one in part["expressions"])
+                parts.append(Part(expressions, databases[at : at + part["bytes"]], part["beyond_ascii"]))
+                at += part["bytes"]
+            return cls(content["prefilter"], tuple(parts), content["refused"])
         except (ValueError, TypeError, KeyError) as error:
             raise Unsound(f"of another version: {error}") from None
 
@@ -109,8 +135,22 @@ def loosened(one: Compiled, prefilter: Prefilter) -> Compiled:
 
 def assemble(compiled: Sequence[Compiled], refused: Mapping[str, str], prefilter: Prefilter) -> Compilation:
     """Translated expressions, compiled together; raises ``Refused`` when the prefilter does not take one of them."""
-    database = prefilter.compile([one.translation for one in compiled if one.translation is not None])
-    return Compilation(prefilter.name, tuple(compiled), refused, database)
+    parts = []
+    for beyond_ascii in (False, True):
+        alike = [one for one in compiled if one.beyond_ascii == beyond_ascii]
+        for together in _together([one for one in alike if one.translation is not None]):
+            database = prefilter.compile([one.translation for one in together if one.translation is not None])
+            parts.append(Part(together, database, beyond_ascii))
+        if untranslated := tuple(one for one in alike if one.translation is None):
+            parts.append(Part(untranslated, b"", beyond_ascii))
+    return Compilation(prefilter.name, tuple(parts), refused)
+
+
+def _together(expressions: Sequence[Compiled]) -> Iterator[tuple[Compiled, ...]]:
+    """As few parts of the same size as there can be."""
+    count = -(-len(expressions) // MAX_TOGETHER)
+    for part in range(count):
+        yield tuple(expressions[part * len(expressions) // count : (part + 1) * len(expressions) // count])
 
 
 def compile_expressions(sources: Iterable[str], prefilter: Prefilter) -> Compilation:

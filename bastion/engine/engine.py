@@ -28,15 +28,17 @@ class Engine:
             rejected.extend(RuleFault(rule, reason) for rule in orphans)
         self.rejected = tuple(rejected)
         self.runs_on = {name: detector.runs_on for name, detector in self._detectors.items()}
+        self.unproven = sum(detector.unproven for detector in self._detectors.values())
 
     def scan(self, text: str, pipelines: Collection[str] | None = None) -> Verdict:
         """Judges a text by the pipelines named, or by all there are, in the order of ``PIPELINES``."""
-        verdicts = []
-        for pipeline in PIPELINES:
-            if pipelines is None or pipeline.id in pipelines:
-                matches, faults = self._detectors[pipeline.id].scan(text)
-                verdicts.append(PipelineVerdict(pipeline.id, matches, faults))
-        return Verdict(tuple(verdicts))
+        return Verdict(
+            tuple(
+                PipelineVerdict(pipeline.id, *self._detectors[pipeline.id].scan(text))
+                for pipeline in PIPELINES
+                if pipelines is None or pipeline.id in pipelines
+            )
+        )
 
     def every_span(self, rule: RuleSpec, text: str) -> tuple[Span, ...] | None:
         """All spans of a rule that this engine runs; ``None`` when they could not all be found in time."""

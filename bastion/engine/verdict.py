@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 from enum import StrEnum
-from typing import Final
+from typing import Final, NamedTuple
 
 from bastion.engine.rules import Action, RuleSpec
 
@@ -48,6 +48,17 @@ class RuleFault:
     reason: str
 
 
+class Findings(NamedTuple):
+    """What a detector found in a text: the rules that match, and those that could not finish.
+
+    ``unseen`` says what of the text no rule was looked for in, if there was too much of it.
+    """
+
+    matches: tuple[Match, ...] = ()
+    faults: tuple[RuleFault, ...] = ()
+    unseen: str | None = None
+
+
 @dataclass(frozen=True, slots=True)
 class PipelineVerdict:
     """What one pipeline says of a text."""
@@ -55,13 +66,14 @@ class PipelineVerdict:
     pipeline: str
     matches: tuple[Match, ...] = ()
     faults: tuple[RuleFault, ...] = ()
+    unseen: str | None = None
 
     @property
     def status(self) -> Status:
         """The worst that happened: a block cannot be undone by a fault elsewhere, a fault outranks a notice."""
         if any(match.rule.action is Action.BLOCK for match in self.matches):
             return Status.BLOCK
-        if self.faults:
+        if self.faults or self.unseen:
             return Status.ERROR
         return Status.NOTIFY if self.matches else Status.ALLOW
 
@@ -79,3 +91,8 @@ class Verdict:
     @property
     def faults(self) -> tuple[RuleFault, ...]:
         return tuple(fault for pipeline in self.pipelines for fault in pipeline.faults)
+
+    @property
+    def unseen(self) -> tuple[str, ...]:
+        """What was not looked at, pipeline by pipeline."""
+        return tuple(pipeline.unseen for pipeline in self.pipelines if pipeline.unseen)

@@ -148,10 +148,13 @@ def _result(pipeline: PipelineVerdict, prompt: str, kept: str | None) -> dict[st
         "name": BY_ID[pipeline.pipeline].name,
         "triggered_rules": [_triggered(match, prompt, kept) for match in pipeline.matches],
     }
-    if pipeline.faults:
-        result["errors"] = [
-            {"id": fault.rule.uuid, "name": fault.rule.name, "reason": fault.reason} for fault in pipeline.faults
-        ]
+    errors: list[dict[str, Any]] = [
+        {"id": fault.rule.uuid, "name": fault.rule.name, "reason": fault.reason} for fault in pipeline.faults
+    ]
+    if pipeline.unseen:
+        errors.append({"id": None, "name": None, "reason": pipeline.unseen})
+    if errors:
+        result["errors"] = errors
     return result
 
 

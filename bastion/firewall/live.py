@@ -184,9 +184,9 @@ def _load(session: Session, revision: Revision, compiler: Compiler) -> RuleSet:
             unreadable.append(UnreadableRule(rule.id, rule.name, str(error)))
     engine = Engine(specs, compiler)
     for fault in engine.rejected:
-        log.error("rule %s (%s) is skipped: %s", fault.rule.id, fault.rule.uuid, fault.reason)
+        log.error("rule %s (%s) is skipped: %r", fault.rule.id, fault.rule.uuid, fault.reason)
     for row in unreadable:
-        log.error("rule %s is skipped: %s", row.id, row.reason)
+        log.error("rule %s is skipped: %r", row.id, row.reason)
     return RuleSet(
         engine=engine,
         revision=revision,

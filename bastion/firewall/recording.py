@@ -86,7 +86,7 @@ def kept_text(engine: Engine, prompt: str, verdict: Verdict, save: SavePrompt) -
         return None
     text = storable(prompt)
     if save is SavePrompt.REDACTED:
-        if any(_is_sensitive(fault.rule) for fault in verdict.faults):
+        if verdict.unseen or any(_is_sensitive(fault.rule) for fault in verdict.faults):
             return _masked(text, None)
         for match in verdict.matches:
             if _is_sensitive(match.rule):

@@ -190,7 +190,7 @@ def retire_rule(session: Session, rule: Rule) -> None:
 def _probe(spec: RuleSpec) -> None:
     """Raises ``InvalidRule`` for a pattern that compiles too slowly or too large, though it is of the dialect."""
     lines = pattern_lines(spec.pattern)
-    faults = probe({line for _, line in lines})
+    faults = probe([line for _, line in lines], stop_at_slow=True)
     if found := [
         FieldFault("pattern", f"line {number}, column {faults[line].column}: {faults[line].reason}", number)
         for number, line in lines

@@ -8,6 +8,7 @@ from flask.testing import FlaskClient
 from sqlalchemy.orm import Session
 
 from bastion.engine import Action, Views
+from bastion.engine.views import uncovering
 from bastion.models import Event, RuleTrigger
 from tests.factories import stored_rule
 
@@ -83,6 +84,23 @@ def test_a_match_behind_a_disguise_is_answered_and_stored_with_what_it_reveals(
     event = session.get_one(Event, body["event_id"])
     assert event.pipeline_results["pipelines"] == body["pipelines"]
     assert (event.triggers[0].view, event.triggers[0].matched_text) == ("base64", found["matched_text"])
+
+
+def test_a_text_that_hides_more_than_can_be_looked_behind_is_an_error(
+    api: FlaskClient, session: Session, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    stored_rule(session, pattern="secret")
+    monkeypatch.setattr(uncovering, "MAX_VIEWS", 2)
+    hidden = base64.b64encode(b"%73ecret and &#115;ecret and \\u0073ecret").decode()
+
+    answer = api.post("/api/v1/flow/run", json={"prompt": f"look: {hidden}"}).json
+
+    assert answer is not None
+    assert answer["status"] == "block"
+    assert answer["pipelines"][0]["status"] == "error"
+    assert answer["pipelines"][0]["errors"] == [
+        {"id": None, "name": None, "reason": "the text hides more than can be looked behind"}
+    ]
 
 
 def test_an_innocent_text_is_allowed_and_stored(api: FlaskClient, session: Session) -> None:

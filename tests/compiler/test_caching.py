@@ -37,8 +37,9 @@ class Here:
             raise CompilerFailed("it does not want to")
         compilation = compile_expressions(sources, prefilter)
         if prefilter.name in self.blind_for:
-            (wrong, *others) = compilation.expressions
-            return replace(compilation, expressions=(replace(wrong, witness="something else"), *others))
+            (wrong, *others) = compilation.parts
+            blind = tuple(replace(one, witness="something else") for one in wrong.expressions)
+            return replace(compilation, parts=(replace(wrong, expressions=blind), *others))
         return compilation
 
 
@@ -235,7 +236,9 @@ def test_a_file_that_finds_nothing_is_compiled_again(
     (file,) = folder.glob("*.rules")
     stored = Compilation.load(file.read_bytes())
     third = translate_one("third")
-    file.write_bytes(replace(stored, expressions=(stored.expressions[0], third)).dump())
+    (part,) = stored.parts
+    changed = replace(part, expressions=(part.expressions[0], third))
+    file.write_bytes(replace(stored, parts=(changed,)).dump())
 
     layers = compiler_in(folder, here)(["first", "second"])
 

@@ -46,3 +46,11 @@ def test_what_cannot_be_tried_out_now_is_not_said_to_be_wrong(monkeypatch: pytes
 
 def test_building_does_not_keep_it_waiting() -> None:
     assert shared_process("probe") is not shared_process("build")
+
+
+def test_what_follows_a_slow_expression_is_not_waited_for(monkeypatch: pytest.MonkeyPatch) -> None:
+    slow = ["(?:[ab]{100}c){480}", "(?:[ab]{100}c){481}"]
+    assert probe(["fine"]) == {}
+    monkeypatch.setattr(shared_process("probe"), "_expression_seconds", 1.0)
+
+    assert list(probe(["a(", *slow], stop_at_slow=True)) == ["a(", slow[0]]

@@ -108,7 +108,7 @@ def test_what_is_known_is_not_compiled_again(warm: CompilerProcess) -> None:
     assert [one.source for one in compilation.expressions] == ["a(", "b"]
     assert compilation.expressions[0] == known["a("]
     assert compilation.refused == {}
-    assert load(compilation, HYPERSCAN).matcher.found(project("it is known")) == [0]
+    assert load(compilation, HYPERSCAN).candidates(project("it is known"), is_ascii=True) == [0]
 
 
 def test_many_expressions_at_once(warm: CompilerProcess) -> None:
@@ -272,7 +272,7 @@ def test_what_vectorscan_refuses_is_loosened(warm: CompilerProcess) -> None:
     assert [one.exact for one in compilation.expressions] == [True, False, False]
     layer = load(compilation, HYPERSCAN)
     assert layer.always == ()
-    assert 2 in layer.matcher.found(project("-- f"))
+    assert 2 in layer.candidates(project("-- f"), is_ascii=True)
 
 
 def test_what_cannot_be_compiled_together_even_when_each_can_alone_fails(

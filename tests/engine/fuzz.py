@@ -177,7 +177,7 @@ def by_detector(patterns: Sequence[str]) -> Find:
 
     def find(text: str) -> Answer:
         try:
-            matches, faults = detector().scan(text)
+            matches, faults, _ = detector().scan(text)
         except Exception:
             return traceback.format_exc()
         if trouble := (*detector().rejected, *faults):

@@ -9,6 +9,7 @@ from bastion.engine import compilation as module
 from bastion.engine.compilation import (
     Compilation,
     Compiled,
+    Part,
     Unsound,
     assemble,
     compile_expressions,
@@ -66,6 +67,10 @@ class Picky:
         return the("loop").load(b"", translations)
 
 
+def with_database(made: Compilation, database: bytes) -> Compilation:
+    return replace(made, parts=tuple(replace(part, database=database) for part in made.parts))
+
+
 def is_found(source: str, text: str, library: Prefilter) -> bool:
     layer = load(compile_expressions(["other", source, "another"], library), library)
     return source in {
@@ -80,15 +85,19 @@ def test_what_is_dumped_is_loaded(library: Prefilter) -> None:
 
     assert again == made
     assert again.prefilter == library.name
-    assert [one.source for one in again.expressions] == ["key", "(?i)привет", r"\bid\b.{2,}", "(?=secret)", "😀"]
-    assert again.expressions[3].witness is None
+    ascii_ones, beyond = again.parts
+    assert [one.source for one in ascii_ones.expressions] == ["key", r"\bid\b.{2,}", "(?=secret)"]
+    assert [one.source for one in beyond.expressions] == ["(?i)привет", "😀"]
+    assert (ascii_ones.beyond_ascii, beyond.beyond_ascii) == (False, True)
+    assert ascii_ones.expressions[2].witness is None
     assert set(again.refused) == {"a(", r"\p{L}"}
     assert again.refused["a("].startswith("column 3: ")
 
 
 def test_lone_surrogates_and_every_byte_are_kept() -> None:
-    odd = Compilation("loop", (Compiled("\ud800\udfff\n\0", None, False, True, "\U0010ffff\ud800"),), {"\n": "\x7f"})
-    odd = replace(odd, database=bytes(range(256)) * 3 + b"\n\n")
+    compiled = Compiled("\ud800\udfff\n\0", None, False, True, "\U0010ffff\ud800")
+    parts = tuple(Part((compiled,), database, True) for database in (bytes(range(256)) * 3 + b"\n\n", b"", b"\n"))
+    odd = Compilation("loop", parts, {"\n": "\x7f"})
 
     assert Compilation.load(odd.dump()) == odd
 
@@ -165,19 +174,48 @@ def test_a_layer_that_is_blind_to_a_witness_is_unsound() -> None:
     other = compile_expressions(["first", "another"], hyperscan)
 
     with pytest.raises(Unsound, match="does not find 1 of 2 expressions"):
-        load(replace(wanted, database=other.database), hyperscan)
+        load(with_database(wanted, other.parts[0].database), hyperscan)
     swapped = compile_expressions(["second", "first"], hyperscan)
     with pytest.raises(Unsound):
-        load(replace(wanted, database=swapped.database), hyperscan)
+        load(with_database(wanted, swapped.parts[0].database), hyperscan)
 
 
 def test_a_layer_that_cannot_be_loaded_is_unsound() -> None:
     hyperscan = the("hyperscan")
     made = compile_expressions(["first"], hyperscan)
 
-    for database in (b"", b"garbage", made.database[:-1]):
+    for database in (b"", b"garbage", made.parts[0].database[:-1]):
         with pytest.raises(Unsound, match="cannot load it"):
-            load(replace(made, database=database), hyperscan)
+            load(with_database(made, database), hyperscan)
+
+
+def test_expressions_that_no_ascii_text_matches_are_not_looked_for_in_one(library: Prefilter) -> None:
+    layer = load(compile_expressions(["a", "ж", "(?i)é+", "b"], library), library)
+
+    def asked(text: str) -> list[bool]:
+        return [one.beyond_ascii for one in layer.passes if not (text.isascii() and one.beyond_ascii)]
+
+    assert asked("plain") == [False]
+    assert asked("jà") == [False, True]
+    found = {layer.expressions[place].source for place in layer.candidates(project("ж"), is_ascii=False)}
+    assert found >= {"ж"}
+    assert not {"ж", "(?i)é+"} & {
+        layer.expressions[place].source for place in layer.candidates(project("a b"), is_ascii=True)
+    }
+
+
+def test_many_expressions_are_compiled_in_parts(library: Prefilter, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(module, "MAX_TOGETHER", 7)
+    sources = [f"w{number}z" for number in range(30)] + [f"ж{number}z" for number in range(9)]
+    made = compile_expressions(sources, library)
+
+    assert [len(part.expressions) for part in made.parts] == [6, 6, 6, 6, 6, 4, 5]
+    layer = load(Compilation.load(made.dump()), library)
+    for source in sources:
+        text = f"- {source} -"
+        found = {layer.expressions[at].source for at in layer.candidates(project(text), is_ascii=text.isascii())}
+        assert source in found
+    assert layer.blind == ()
 
 
 def test_an_expression_without_a_witness_is_taken_on_trust(library: Prefilter) -> None:
@@ -257,8 +295,6 @@ def test_with_no_translation_accepted_every_text_is_a_candidate() -> None:
     assert always == {"x+", "(?=secret)x"}
     assert {one.source for one in layer.expressions if one.exact} == {"a", "b"}
     assert set(layer.candidates(project(""), is_ascii=True)) >= set(layer.always)
-    # The matcher numbers what has a translation from 0 on.
-    assert [one.source for one in layer.expressions][:2] == ["a", "b"]
 
 
 def test_real_expressions_that_are_always_candidates_leave_the_numbers_of_others_alone() -> None:
@@ -299,7 +335,8 @@ def test_an_expression_that_the_matcher_is_blind_to_is_searched_for_in_every_tex
     made = compile_expressions(sources, hyperscan)
     blinded = replace(made.expressions[0], witness="something else")
 
-    layer = load(replace(made, expressions=(blinded, *made.expressions[1:])), hyperscan)
+    (part,) = made.parts
+    layer = load(replace(made, parts=(replace(part, expressions=(blinded, *part.expressions[1:])),)), hyperscan)
 
     assert layer.blind == ("w0",)
     assert list(layer.candidates(project("nothing"), is_ascii=True)) == [0]

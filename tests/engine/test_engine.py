@@ -74,6 +74,14 @@ def test_a_pipelines_status_is_the_worst_of_block_error_notify_allow(blocks: boo
     assert status == (worst[0] if worst else "allow")
 
 
+def test_what_was_not_looked_at_is_an_error() -> None:
+    unseen = PipelineVerdict("rule", (NOTIFIES,), (), "more")
+
+    assert unseen.status == "error"
+    assert PipelineVerdict("rule", (BLOCKS,), (), "more").status == "block"
+    assert Verdict((unseen, PipelineVerdict("other"))).unseen == ("more",)
+
+
 def test_a_verdict_adds_its_pipelines_up() -> None:
     verdict = Verdict((PipelineVerdict("a", (NOTIFIES,)), PipelineVerdict("b", (BLOCKS,), (FAULT,))))
 

@@ -10,7 +10,7 @@ from typing import Final, Protocol
 from bastion.engine.layers import Compiler
 from bastion.engine.patterns import PatternError
 from bastion.engine.rules import RuleSpec
-from bastion.engine.verdict import Match, RuleFault, Span
+from bastion.engine.verdict import Findings, RuleFault, Span
 
 
 class Detector(Protocol):
@@ -24,7 +24,11 @@ class Detector(Protocol):
     def runs_on(self) -> str:
         """What finds the matches: the name of a library, say."""
 
-    def scan(self, text: str) -> tuple[tuple[Match, ...], tuple[RuleFault, ...]]:
+    @property
+    def unproven(self) -> int:
+        """How many expressions no self-test covers."""
+
+    def scan(self, text: str) -> Findings:
         """The rules that match, and those that could not finish."""
 
     def every_span(self, rule: RuleSpec, text: str) -> tuple[Span, ...] | None:

@@ -17,7 +17,7 @@ from bastion.engine.dialect import compile_expression
 from bastion.engine.layers import Compiler, Layer, compile_here
 from bastion.engine.projection import project
 from bastion.engine.rules import RuleSpec, Views, pattern_lines
-from bastion.engine.verdict import MAX_SPANS, RAW_VIEW, Match, RuleFault, Span
+from bastion.engine.verdict import MAX_SPANS, RAW_VIEW, Findings, Match, RuleFault, Span
 from bastion.engine.views import DISGUISES, Uncovering, View
 
 MAX_MATCHED_TEXT: Final = 1000
@@ -37,6 +37,9 @@ PATIENCE: Final = (1, 4, 16)
 
 USUAL_LENGTH: Final = 50_000
 """Code points."""
+
+MORE_HIDDEN: Final = "the text hides more than can be looked behind"
+"""What there is to say of a text of which views were left out."""
 
 _SIGNS: Final = {disguise.sign: disguise.name for disguise in DISGUISES if disguise.sign is not None}
 
@@ -95,11 +98,12 @@ class RegexDetector:
             self._rules.append(rule)
         self._numbers = {rule: number for number, rule in enumerate(self._rules)}
         self.rejected = tuple(rejected)
+        self.unproven = sum(layer.unproven for layer in layers)
         self.runs_on = " + ".join(dict.fromkeys(layer.prefilter for layer in layers))
         self._layers = _placed(layers, uses)
         self._searches: dict[str, regex.Pattern[str]] = {}
 
-    def scan(self, text: str) -> tuple[tuple[Match, ...], tuple[RuleFault, ...]]:
+    def scan(self, text: str) -> Findings:
         """The rules that match, with their first ``MAX_SPANS`` spans in the first view that shows them.
 
         A rule that ran out of time is a fault, unless it had matched before, or a translation that widens nothing
@@ -109,7 +113,8 @@ class RegexDetector:
         matches: dict[int, Match] = {}
         faults: set[int] = set()
         timer = _Timer(text, self._rule_seconds, self._scan_seconds)
-        for view, wanted in self._views(text):
+        uncovering = Uncovering(text)
+        for view, wanted in self._views(uncovering):
             for number in sorted(wanted):
                 if number in matches or number in faults:
                     continue
@@ -119,9 +124,10 @@ class RegexDetector:
                 elif spans is None:
                     faults.add(number)
         reason = f"ran out of time on a text of {len(text)} characters"
-        return (
+        return Findings(
             tuple(matches[number] for number in sorted(matches)),
             tuple(RuleFault(self._rules[number], reason) for number in sorted(faults)),
+            MORE_HIDDEN if uncovering.left_out else None,
         )
 
     def every_span(self, rule: RuleSpec, text: str) -> tuple[Span, ...] | None:
@@ -129,7 +135,8 @@ class RegexDetector:
         spans: set[Span] = set()
         timer = _Timer(text, self._rule_seconds, self._scan_seconds)
         number = self._numbers[rule]
-        for view, wanted in self._views(text):
+        uncovering = Uncovering(text)
+        for view, wanted in self._views(uncovering):
             for expression in wanted.get(number, ()):
                 found, finished = self._found(expression.source, view.text, timer, timer.rule_seconds, None)
                 if not finished:
@@ -138,11 +145,10 @@ class RegexDetector:
                     if timer.left() <= 0:
                         return None
                     spans.add(view.span(*span))
-        return tuple(sorted(spans))
+        return None if uncovering.left_out else tuple(sorted(spans))
 
-    def _views(self, text: str) -> Iterator[tuple[View, dict[int, list[Compiled]]]]:
+    def _views(self, uncovering: Uncovering) -> Iterator[tuple[View, dict[int, list[Compiled]]]]:
         """Each view of a text, with the lines that may match it by the numbers of their rules."""
-        uncovering = Uncovering(text)
         for view in uncovering:
             projected, is_ascii = project(view.text), view.text.isascii()
             wanted: dict[int, list[Compiled]] = {}

@@ -21,6 +21,9 @@ REMOVED: Final = 0xFFFFFFFF
 ALPHABETS: Final = ((0x80, 0x3400), (0xA000, 0xAC00), (0xF900, 0x12550), (0x16A00, 0x17000), (0x1B000, 0x1FC00))
 """Where the scripts and symbols are that change or join: not the ideographs, nor Hangul syllables."""
 
+IDEOGRAPHS: Final = ((0x3400, 0xA000), (0xAC00, 0xD7A4), (0x20000, 0x2F800))
+"""Where the ideographs and the Hangul syllables are, which stay what they are."""
+
 _COUNT: Final = 0x110000
 _EMPTY_BRAILLE: Final = 0x2800
 _HANGUL_VOWELS_AND_FINALS: Final = ((0x1161, 0x1176), (0x11A8, 0x11C3))

@@ -1,7 +1,10 @@
 """Bytes that are text."""
 
 import codecs
-from typing import Final, NamedTuple
+from dataclasses import dataclass
+from functools import cached_property
+from itertools import accumulate
+from typing import Final
 
 import regex
 
@@ -20,7 +23,8 @@ _DECODERS: Final = {
 }
 
 
-class Decoded(NamedTuple):
+@dataclass(frozen=True)
+class Decoded:
     """A text that was bytes in ``encoding``, from the byte ``first`` on."""
 
     text: str
@@ -31,7 +35,12 @@ class Decoded(NamedTuple):
         """Where the bytes of a character begin."""
         if self.encoding == "utf-8" and self.text.isascii():
             return self.first + index
-        return self.first + len(self.text[:index].encode(self.encoding))
+        return self.first + self._ends[index]
+
+    @cached_property
+    def _ends(self) -> list[int]:
+        """How many bytes are before each character, and before the end."""
+        return [0, *accumulate(len(character.encode(self.encoding)) for character in self.text)]
 
 
 def decode_bytes(encoded: bytes) -> Decoded | None:

@@ -51,12 +51,13 @@ class Uncovering:
     """The views of one text, to be iterated over once: first the text itself, then breadth first what is revealed.
 
     ``reveal`` is called for each view while it is the last that came; the rest of the work is done when it is asked
-    for. No text comes twice.
+    for. No text comes twice. ``left_out`` tells in the end whether there were more than the limits allow.
     """
 
-    __slots__ = ("_hiding", "_raw")
+    __slots__ = ("_hiding", "_raw", "left_out")
 
     def __init__(self, text: str) -> None:
+        self.left_out = False
         self._raw = View(RAW_VIEW, text)
         self._hiding: deque[tuple[View, list[Disguise]]] = deque()
 
@@ -66,13 +67,17 @@ class Uncovering:
             return
         seen, characters_left = {self._raw.text}, MAX_CHARACTERS
         for view in self._revealed():
-            if view.text in seen or len(view.text) > characters_left:
+            if view.text in seen:
+                continue
+            if len(seen) == MAX_VIEWS:
+                self.left_out = True
+                return
+            if len(view.text) > characters_left:
+                self.left_out = True
                 continue
             seen.add(view.text)
             characters_left -= len(view.text)
             yield view
-            if len(seen) == MAX_VIEWS:
-                return
 
     def _revealed(self) -> Iterator[View]:
         effort_left = MAX_EFFORT
@@ -81,6 +86,7 @@ class Uncovering:
             before = "" if parent is self._raw else f"{parent.name}+"
             for disguise in disguises:
                 if parent is not self._raw and len(parent.text) > effort_left:
+                    self.left_out = True
                     break
                 effort_left -= len(parent.text)
                 for revealed in disguise.reveal(parent.text):

@@ -2,6 +2,7 @@
 
 import unicodedata
 from collections.abc import Iterator
+from functools import cache
 from itertools import pairwise
 from typing import Final
 
@@ -10,9 +11,12 @@ import regex
 
 from bastion.engine.verdict import Span
 from bastion.engine.views.code_points import (
+    ALPHABETS,
+    IDEOGRAPHS,
     REMOVED,
     CodePoints,
     Flags,
+    every_code_point,
     joining,
     marks,
     reordered,
@@ -48,11 +52,15 @@ class _Kept:
 
 def normalised(text: str) -> Iterator[Revealed]:
     """The text in NFKC, without what is invisible, and with what was smuggled in variation selectors and tags."""
+    if is_plain(text):
+        return
     yield from _changed(text, *_normalised(text, shown()))
 
 
 def folded(text: str) -> Iterator[Revealed]:
     """The same without accents and with ASCII letters and digits for whatever passes for one."""
+    if is_plain(text):
+        return
     visible, origins = _normalised(text, shown_as_letters())
     points = lookalikes()[to_points(visible)]
     keep = points != REMOVED
@@ -60,6 +68,25 @@ def folded(text: str) -> Iterator[Revealed]:
     if accents.any():
         keep &= ~accents | (_bases(points, keep & ~accents) > 127)
     yield from _changed(text, to_text(points[keep]), [*origins, _Kept(keep)])
+
+
+def is_plain(text: str) -> bool:
+    """Whether no character of the text can look like another, join with another or be left out."""
+    return not bool(_telling()[to_points(text)].any())
+
+
+@cache
+def _telling() -> Flags:
+    """The code points that are not always what they are, and those of which nobody has looked."""
+    same = every_code_point()
+    telling = np.ones(len(same), np.bool_)
+    for begin, end in IDEOGRAPHS:
+        telling[begin:end] = False
+    for begin, end in ((0, 0x80), *ALPHABETS):
+        telling[begin:end] = [unicodedata.normalize("NFKC", chr(point)) != chr(point) for point in range(begin, end)]
+    changed = (shown_as_letters() != same) | (lookalikes() != same)
+    flags: Flags = telling | changed | joining() | marks()
+    return flags
 
 
 def _changed(text: str, revealed: str, origins: list[Origin]) -> Iterator[Revealed]:
@@ -94,7 +121,7 @@ def _smuggled(selectors: str) -> Reading | None:
     points = to_points(selectors)
     numbers = np.where(points < 0xE0100, points - 0xFE00, points - 0xE0100 + 16)
     decoded = decode_bytes(numbers.astype(np.uint8).tobytes())
-    return decoded and Reading(decoded.text)
+    return Reading(decoded.text) if decoded else None
 
 
 def _within_limit(are_marks: Flags) -> Flags:
