@@ -18,6 +18,9 @@ from bastion.settings import SavePrompt
 SENSITIVE: Final = frozenset({"pii", "secret", "secrets"})
 """Categories whose matches ``DATABASE_SAVE_PROMPT=redacted`` masks."""
 
+MAX_REDACTIONS: Final = 4
+"""How often a text is masked and judged again before it is masked whole."""
+
 MASK: Final = "█"
 
 
@@ -85,13 +88,26 @@ def kept_text(engine: Engine, prompt: str, verdict: Verdict, save: SavePrompt) -
     if save is SavePrompt.FALSE:
         return None
     text = storable(prompt)
-    if save is SavePrompt.REDACTED:
+    return _redacted(engine, prompt, text, verdict) if save is SavePrompt.REDACTED else text
+
+
+def _redacted(engine: Engine, prompt: str, text: str, verdict: Verdict) -> str:
+    """The text without what rules of sensitive categories find in it, masked whole where that cannot be told.
+
+    A secret within disguises can come out of what was masked around it: so the result is judged again.
+    """
+    for _ in range(MAX_REDACTIONS):
         if verdict.unseen or any(_is_sensitive(fault.rule) for fault in verdict.faults):
-            return _masked(text, None)
+            break
+        masked = text
         for match in verdict.matches:
             if _is_sensitive(match.rule):
-                text = _masked(text, engine.every_span(match.rule, prompt))
-    return text
+                masked = _masked(masked, engine.every_span(match.rule, prompt))
+        if masked == text:
+            return text
+        prompt = text = masked
+        verdict = engine.scan(text)
+    return _masked(text, None)
 
 
 def _is_sensitive(rule: RuleSpec) -> bool:

@@ -245,3 +245,19 @@ def test_one_event_that_cannot_be_stored_takes_the_others_with_it(session: Sessi
 
     (event_id,) = parts.firewall.recorder.record([EventRecord(good, [trigger])])
     assert session.get_one(Event, event_id).triggers[0].rule_id == rule_id
+
+
+def test_what_comes_out_of_masking_is_masked_too(session: Session, saving: Saving) -> None:
+    stored_rule(session, pattern="key-[a-c]+\n█ tail", category="secrets")
+
+    event = event_of(session, saving(SavePrompt.REDACTED).analyze(Submission("a key-abc tail and more")))
+
+    assert event.prompt == "a ████████████ and more"
+
+
+def test_what_never_comes_clean_is_masked_whole(session: Session, saving: Saving) -> None:
+    stored_rule(session, pattern="key-[a-c]+\n(?<=█) ?[a-z]", category="secrets")
+
+    event = event_of(session, saving(SavePrompt.REDACTED).analyze(Submission("a key-abc tail")))
+
+    assert event.prompt == "█" * len("a key-abc tail")
