@@ -17,6 +17,7 @@ from bastion import access, api, cli, web
 from bastion.api import errors as api_errors
 from bastion.compiler.caching import CachingCompiler
 from bastion.compiler.process import shared_process
+from bastion.compiler.trying import TryingCompiler
 from bastion.errors import DatabaseUnavailable, SettingsError
 from bastion.extensions import csrf, db, login_manager, migrate
 from bastion.firewall.analysis import Firewall
@@ -126,7 +127,8 @@ def _runtime(app: Flask, settings: Settings) -> Runtime:
         Recorder(database),
         settings.database_save_prompt,
     )
-    return Runtime(settings, firewall, Accounts(settings.instance), Tokens(settings.instance))
+    return Runtime(
+        settings, firewall, TryingCompiler(compiler.signs), Accounts(settings.instance), Tokens(settings.instance))
 
 
 def _answer_error(error: Exception) -> Response:

@@ -4,6 +4,7 @@ from dataclasses import dataclass
 
 from flask import current_app
 
+from bastion.compiler.trying import TryingCompiler
 from bastion.firewall.analysis import Firewall
 from bastion.services.accounts import Accounts
 from bastion.services.tokens import Tokens
@@ -16,6 +17,7 @@ class Runtime:
 
     settings: Settings
     firewall: Firewall
+    trying: TryingCompiler
     accounts: Accounts
     tokens: Tokens
 

@@ -60,9 +60,18 @@ class CachingCompiler:
         wanted = set(sources)
         if not wanted >= SIGNS:
             return wanted
+        self._compile_signs()
+        return wanted - SIGNS
+
+    def signs(self) -> Layer:
+        """The signs of disguises, which any engine may share."""
+        with self._lock:
+            return self._compile_signs()
+
+    def _compile_signs(self) -> Layer:
         if self._signs is None:
             self._signs = self._made(SIGNS, self._process)
-        return wanted - SIGNS
+        return self._signs
 
     def _layers(self) -> tuple[Layer, ...]:
         return tuple(layer for layer in (self._signs, self._base, self._changes) if layer)

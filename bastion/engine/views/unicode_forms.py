@@ -102,12 +102,15 @@ def _changed(text: str, revealed: str, origins: list[Origin]) -> Iterator[Reveal
 def _normalised(text: str, table: CodePoints) -> tuple[str, list[Origin]]:
     """The normalised text, and the origins of its steps, the first first."""
     origins: list[Origin] = []
-    for spelled_out in read_in_place(text, _SMUGGLED, _smuggled):
-        text = spelled_out.text
-        origins.append(spelled_out.origin)
+    if _SMUGGLED.search(text):
+        for spelled_out in read_in_place(text, _SMUGGLED, _smuggled):
+            text = spelled_out.text
+            origins.append(spelled_out.origin)
     points = table[to_points(text)]
     keep = points != REMOVED
-    keep[keep] = _within_limit(reordered()[points[keep]])
+    are_marks = reordered()[points[keep]]
+    if np.count_nonzero(are_marks) > MAX_MARKS:
+        keep[keep] = _within_limit(are_marks)
     visible = to_text(points[keep])
     composed = unicodedata.normalize("NFKC", visible)
     origins.append(_Kept(keep))
