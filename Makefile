@@ -4,7 +4,7 @@ VENV ?= .venv
 BIN := $(VENV)/bin
 
 .DEFAULT_GOAL := help
-.PHONY: help run test lint format types contracts pytest fuzz bench-engine bench-build bench-live screenshots lock clean
+.PHONY: help run test lint format types contracts pytest fuzz bench-engine bench-build bench-live bench-pages bench-copy bench-upgrade screenshots lock clean
 
 help:  ## List the targets.
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' Makefile
@@ -49,6 +49,15 @@ bench-build: $(VENV)/test.stamp  ## Measure what clients wait while 1,800 rules 
 
 bench-live: $(VENV)/test.stamp  ## Measure how soon a rule edit is in force in every worker.
 	$(BIN)/python -m bench.live_rules
+
+bench-copy: $(VENV)/test.stamp  ## Measure flask database copy of 100,000 events both ways, interrupted once.
+	$(BIN)/python -m bench.database_copy
+
+bench-upgrade: $(VENV)/test.stamp  ## Measure the upgrade of an AIDR Bastion database with a million events, on both databases.
+	$(BIN)/python -m bench.upgrade
+
+bench-pages: $(VENV)/test.stamp  ## Measure every page at a million events, on both databases.
+	$(BIN)/python -m bench.pages
 
 screenshots: $(VENV)/test.stamp  ## Write pictures of every page to screenshots/.
 	@sh tests/ensure_chromium.sh

@@ -57,6 +57,13 @@ class InvalidRule(InvalidInput):
     """A rule that must not be saved."""
 
 
+class ForeignSource(InvalidInput):
+    """A caller that may speak for one application alone has named another."""
+
+    status = HTTPStatus.FORBIDDEN
+    word = "foreign_source"
+
+
 class TooLarge(BastionError):
     """More text than Bastion takes in one piece."""
 

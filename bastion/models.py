@@ -12,6 +12,7 @@ from sqlalchemy.types import TypeDecorator, TypeEngine
 from uuid_utils import uuid7
 
 from bastion.engine.rules import Action, RuleSpec, Severity, Views
+from bastion.engine.validators import Validator
 from bastion.extensions import Base
 
 
@@ -112,6 +113,7 @@ class Rule(Base):
     history: Mapped[Any | None] = mapped_column(Json, deferred=True)
     archived_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
     views: Mapped[str] = mapped_column(String(10), default=Views.ALL.value, server_default=Views.ALL.value)
+    validator: Mapped[str | None] = mapped_column(String(50))
 
     # SQLite would otherwise give a deleted rule's id to the next one, while workers still run the deleted.
     __table_args__ = (Index(None, "updated_at", "version"), {"sqlite_autoincrement": True})
@@ -123,7 +125,7 @@ class Rule(Base):
         """The rule as the engine takes it.
 
         Raises:
-            ValueError: when another program stored an action, a severity or views that there are not.
+            ValueError: when another program stored an action, a severity, views or a validator that there are not.
         """
         return RuleSpec(
             id=self.id,
@@ -133,6 +135,7 @@ class Rule(Base):
             details=self.details,
             language=self.language,
             views=Views(self.views.strip().lower()),
+            validator=Validator(self.validator.strip().lower()) if self.validator and self.validator.strip() else None,
             pattern=self.pattern,
             action=Action(self.action.strip().lower()),
             severity=Severity(self.severity.strip().lower()) if self.severity and self.severity.strip() else None,
@@ -175,6 +178,8 @@ class Event(Base):
         Index(None, "timestamp", "id"),
         Index(None, "status", "timestamp", "id"),
         Index(None, "flow_name", "timestamp", "id"),
+        Index(None, "source", "timestamp", "id"),
+        Index(None, "prompt_sha256", "id"),
     )
 
 
@@ -207,4 +212,10 @@ class RuleTrigger(Base):
     __table_args__ = (
         Index(None, "timestamp", "id"),
         Index(None, "rule_id", "timestamp", "id"),
+        Index(
+            None,
+            "reviewed_at",
+            postgresql_where=text("reviewed_at IS NOT NULL"),
+            sqlite_where=text("reviewed_at IS NOT NULL"),
+        ),
     )

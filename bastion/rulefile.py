@@ -13,6 +13,7 @@ import yaml
 
 from bastion.engine.rules import DEFAULT_LANGUAGE, Action, RuleSpec, Severity, Views
 from bastion.engine.validation import rule_faults
+from bastion.engine.validators import Validator
 from bastion.errors import FieldFault
 
 Choice = TypeVar("Choice", bound=StrEnum)
@@ -28,7 +29,7 @@ _KNOWN: Final = {
 }
 """Keys of AIDR Bastion's files, ours, and those that Roota and Sigma have beside them."""
 
-_DETECTION: Final = ("language", "pattern", "views")
+_DETECTION: Final = ("language", "pattern", "views", "validator")
 
 _REQUIRED: Final = ("name", "details", "uuid", "detection")
 
@@ -211,6 +212,7 @@ class _Reader:
             language=self._try("language", _optional, self._detection, "language") or DEFAULT_LANGUAGE,
             pattern=self._try("pattern", _expressions, self._detection.get("pattern")) or "",
             views=self._try("views", _choice, self._detection.get("views"), "views", Views) or Views.ALL,
+            validator=self._try("validator", _choice, self._detection.get("validator"), "validator", Validator),
             action=self._try("action", _choice, self._nodes.get("response"), "response", Action) or Action.NOTIFY,
             severity=self._try("severity", _choice, self._nodes.get("severity"), "severity", Severity),
             category=self._try("category", _optional, self._nodes, "category") or category,

@@ -6,7 +6,13 @@ from flask import current_app
 
 from bastion.compiler.trying import TryingCompiler
 from bastion.firewall.analysis import Firewall
+from bastion.firewall.vitals import Vitals
+from bastion.metrics import Metrics
 from bastion.services.accounts import Accounts
+from bastion.services.audit import AuditLog
+from bastion.services.daily_pruning import DailyPruning
+from bastion.services.ended_sessions import EndedSessions
+from bastion.services.limits import Limits
 from bastion.services.tokens import Tokens
 from bastion.settings import Settings
 
@@ -17,9 +23,15 @@ class Runtime:
 
     settings: Settings
     firewall: Firewall
+    metrics: Metrics
+    vitals: Vitals
+    pruning: DailyPruning
     trying: TryingCompiler
     accounts: Accounts
     tokens: Tokens
+    audit: AuditLog
+    limits: Limits
+    ended_sessions: EndedSessions
 
 
 def runtime() -> Runtime:

@@ -4,11 +4,13 @@ Names are AIDR Bastion's where it has one. ``docs/settings.md`` lists them all.
 """
 
 from enum import StrEnum
+from ipaddress import IPv4Network, IPv6Network, ip_network
 from pathlib import Path
 from typing import Annotated, Any, Final
+from urllib.parse import urlsplit
 
-from pydantic import BeforeValidator, Field, ValidationError
-from pydantic_settings import BaseSettings, SettingsConfigDict
+from pydantic import AfterValidator, BeforeValidator, Field, ValidationError
+from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 from sqlalchemy.engine import URL, make_url
 from sqlalchemy.exc import ArgumentError
 
@@ -42,7 +44,21 @@ class SavePrompt(StrEnum):
     FALSE = "false"
 
 
-def _sync_database_url(value: str) -> str:
+class Synchronous(StrEnum):
+    """When an SQLite transaction counts as stored."""
+
+    FULL = "full"
+    NORMAL = "normal"
+
+
+class LogFormat(StrEnum):
+    """What a line of the log is."""
+
+    TEXT = "text"
+    JSON = "json"
+
+
+def sync_database_url(value: str) -> str:
     """The same database on the synchronous driver; a relative SQLite path counts from the working directory.
 
     The empty text stands for the default, a file in the instance folder.
@@ -76,6 +92,37 @@ def _save_prompt(value: Any) -> Any:
     return spelled.get(word, word)
 
 
+_PLACEHOLDERS: Final = ("change", "secret", "password", "example", "default", "insecure", "your", "placeholder")
+
+
+def _strong_key(value: str | None) -> str | None:
+    """Refuses what somebody typed or copied from a guide: a random key has none of these words and many characters."""
+    if value is None:
+        return None
+    if len(set(value)) < 12 or any(word in value.casefold() for word in _PLACEHOLDERS):
+        raise ValueError(
+            'is easily guessed: use what `python3 -c "import secrets; print(secrets.token_hex(32))"` prints'
+        )
+    return value
+
+
+def _parts(value: Any) -> Any:
+    return [part.strip() for part in value.split(",") if part.strip()] if isinstance(value, str) else value
+
+
+def _network(value: Any) -> Any:
+    try:
+        return ip_network(value)
+    except ValueError:
+        raise ValueError("wants networks such as 10.1.0.0/16 or 2001:db8::/32, separated by commas") from None
+
+
+Names = Annotated[tuple[str, ...], NoDecode, BeforeValidator(_parts)]
+Network = Annotated[IPv4Network | IPv6Network, BeforeValidator(_network)]
+Networks = Annotated[tuple[Network, ...], NoDecode, BeforeValidator(_parts)]
+HeaderName = Annotated[str, Field(pattern=r"^[A-Za-z0-9-]+$")]
+
+
 class Settings(BaseSettings):
     """Everything that an operator can set. A field's name in capitals is the variable's name."""
 
@@ -86,18 +133,37 @@ class Settings(BaseSettings):
     bastion_instance: Annotated[Path, Field(description="an existing folder or one that can be made")] = (
         ROOT / "instance" if (ROOT / "wsgi.py").is_file() else Path("instance")
     )
-    database_url: Annotated[str, BeforeValidator(_sync_database_url)] = ""
+    database_url: Annotated[str, BeforeValidator(sync_database_url)] = ""
     database_echo: bool = False
     database_pool_size: Annotated[int, Field(ge=1, le=1000)] = 5
     database_max_overflow: Annotated[int, Field(ge=0, le=1000)] = 10
     database_save_prompt: Annotated[SavePrompt, BeforeValidator(_save_prompt)] = SavePrompt.TRUE
+    bastion_sqlite_synchronous: Annotated[Synchronous, BeforeValidator(_plain_bool)] = Synchronous.FULL
+    bastion_spool_max_mb: Annotated[int, Field(ge=1, le=1_000_000)] = 1024
+    bastion_retention_days: Annotated[int, Field(ge=0, le=36_500)] = 0
+    bastion_log_format: Annotated[LogFormat, BeforeValidator(_plain_bool)] = LogFormat.TEXT
     host: Annotated[str, Field(pattern=r"^[A-Za-z0-9.:_-]+$")] = "127.0.0.1"
     port: Annotated[int, Field(ge=1, le=65535)] = 8000
-    secret_key: Annotated[str | None, Field(min_length=32)] = None
+    secret_key: Annotated[str | None, Field(min_length=32, repr=False), AfterValidator(_strong_key)] = None
     bastion_flows: Path | None = None
     bastion_auto_migrate: bool = True
     bastion_workers: Annotated[int, Field(ge=1, le=256)] = 2
     bastion_threads: Annotated[int, Field(ge=1, le=256)] = 4
+    bastion_proxies: Annotated[int, Field(ge=0, le=10)] = 0
+    bastion_api_rate: Annotated[int, Field(ge=0, le=10_000_000)] = 0
+    bastion_anonymous_networks: Networks = ()
+    bastion_viewer_groups: Names = ()
+    bastion_analyst_groups: Names = ()
+    bastion_admin_groups: Names = ()
+    bastion_oidc_issuer: Annotated[str | None, Field(pattern=r"^https?://")] = None
+    bastion_oidc_client_id: str | None = None
+    bastion_oidc_client_secret: Annotated[str | None, Field(repr=False)] = None
+    bastion_oidc_scopes: str = "openid profile email"
+    bastion_oidc_name_claim: str = "preferred_username"
+    bastion_oidc_groups_claim: str = "groups"
+    bastion_proxy_addresses: Networks = ()
+    bastion_proxy_user_header: HeaderName | None = None
+    bastion_proxy_groups_header: HeaderName | None = None
 
     @property
     def instance(self) -> Path:
@@ -135,14 +201,38 @@ def load_settings(**overrides: Any) -> Settings:
         raise SettingsError(f".env cannot be read: {error}") from None
     if settings.bastion_flows is not None and not settings.bastion_flows.is_file():
         raise SettingsError(f"BASTION_FLOWS: there is no file {str(settings.bastion_flows)!r}")
+    if lacking := _lacking(settings):
+        raise SettingsError("\n".join(lacking))
     return settings
+
+
+def _lacking(settings: Settings) -> list[str]:
+    """What the ways to sign in need beside the variable that turns them on."""
+    lacking = []
+    if settings.bastion_oidc_issuer:
+        needed = ("bastion_oidc_client_id", "bastion_oidc_client_secret")
+        unset = [name.upper() for name in needed if not getattr(settings, name)]
+        lacking += [f"{name}: must be set, since BASTION_OIDC_ISSUER is" for name in unset]
+        if not settings.bastion_oidc_issuer.startswith("https://") and not _is_local(settings.bastion_oidc_issuer):
+            lacking.append("BASTION_OIDC_ISSUER: must be https:// unless it is on this host")
+    if settings.bastion_proxy_user_header and not settings.bastion_proxy_addresses:
+        lacking.append("BASTION_PROXY_ADDRESSES: must name who may set BASTION_PROXY_USER_HEADER")
+    groups = settings.bastion_viewer_groups, settings.bastion_analyst_groups, settings.bastion_admin_groups
+    if (settings.bastion_oidc_issuer or settings.bastion_proxy_user_header) and not any(groups):
+        lacking.append("BASTION_VIEWER_GROUPS: must be set, or the analysts' or admins', or nobody has a role")
+    return lacking
+
+
+def _is_local(url: str) -> bool:
+    return (urlsplit(url).hostname or "") in ("localhost", "127.0.0.1", "::1")
 
 
 def _fault(fault: Any) -> str:
     """One line for one wrong variable. A secret's value is not repeated: errors end up in logs."""
     name = str(fault["loc"][0]).upper() if fault["loc"] else "settings"
     message = fault["msg"].removeprefix("Value error, ")
-    shown = "" if name in ("SECRET_KEY", "DATABASE_URL") else f", got {fault['input']!r}"
+    secret = name in ("SECRET_KEY", "DATABASE_URL", "BASTION_OIDC_CLIENT_SECRET")
+    shown = "" if secret else f", got {fault['input']!r}"
     return f"{name}: {message}{shown}"
 
 

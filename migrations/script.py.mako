@@ -8,6 +8,9 @@ down_revision = ${repr(down_revision)}
 branch_labels = ${repr(branch_labels)}
 depends_on = ${repr(depends_on)}
 
+# The columns that it adds, by table, such as {"rules": ("views",)}: a downgrade names them before they go.
+ADDED: dict[str, tuple[str, ...]] = {}
+
 
 def upgrade() -> None:
     ${upgrades if upgrades else "pass"}

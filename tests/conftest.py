@@ -15,6 +15,7 @@ from bastion.access import User
 from bastion.engine.layers import compile_signs
 from bastion.extensions import db
 from bastion.runtime import Runtime
+from bastion.security.sessions import fresh_session
 from bastion.services.accounts import Role
 from bastion.services.tokens import Scope
 from bastion.settings import Settings
@@ -63,6 +64,7 @@ def app(database_url: str, instance: Path) -> Iterator[Flask]:
     app.extensions["bastion"].firewall.rules._compiler._signs = compile_signs()
     yield app
     app.extensions["bastion"].firewall.rules.stop()
+    app.extensions["bastion"].vitals.stop()
     with app.app_context():
         db.engine.dispose()
 
@@ -112,6 +114,7 @@ def log_in_as(app: Flask, role: Role) -> FlaskClient:
     with client.session_transaction() as stored:
         stored["_user_id"] = User(account).get_id()
         stored["_fresh"] = True
+        stored.update(fresh_session())
     return client
 
 

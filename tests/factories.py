@@ -46,6 +46,7 @@ def stored_event(session: Session, *, rules: tuple[Rule, ...] = (), **given: Any
         session.add(
             RuleTrigger(
                 event_id=event.id,
+                timestamp=event.timestamp,
                 rule_id=rule.id,
                 pipeline_name="rule",
                 matched_text="ignore previous",

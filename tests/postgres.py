@@ -10,6 +10,7 @@ import subprocess
 import sys
 import tempfile
 import time
+from contextlib import suppress
 from pathlib import Path
 
 WAIT_SECONDS = 60
@@ -41,7 +42,8 @@ class TemporaryPostgres:
         self._as_user = self._drop_root() if os.geteuid() == 0 else []
         self._initialise()
         self.port = _free_port()
-        self._start(durable)
+        self._durable = durable
+        self.start()
 
     @property
     def url(self) -> str:
@@ -57,9 +59,33 @@ class TemporaryPostgres:
             command, input=text, env=self._environment, check=True, capture_output=True, text=True
         ).stdout
 
-    def stop(self) -> None:
-        self._server.send_signal(signal.SIGINT)
+    def kill(self) -> None:
+        """SIGQUIT: it ends at once and recovers when it is started, as after a crash."""
+        self._server.send_signal(signal.SIGQUIT)
         self._server.wait(30)
+        self._log.close()
+
+    def freeze(self) -> None:
+        """Stops every process of it: connections stay, and nothing is answered."""
+        for pid in self._processes():
+            os.kill(pid, signal.SIGSTOP)
+
+    def thaw(self) -> None:
+        for pid in self._processes():
+            os.kill(pid, signal.SIGCONT)
+
+    def _processes(self) -> list[int]:
+        """The server, and below it a process for each connection. The parent stops first, or it would make more."""
+        found = [self._server.pid]
+        for pid in found:
+            with suppress(OSError):
+                found += map(int, Path(f"/proc/{pid}/task/{pid}/children").read_text().split())
+        return found
+
+    def stop(self) -> None:
+        if self._server.poll() is None:
+            self._server.send_signal(signal.SIGINT)
+            self._server.wait(30)
         self._log.close()
         shutil.rmtree(self.folder, ignore_errors=True)
 
@@ -87,8 +113,9 @@ class TemporaryPostgres:
         if done.returncode:
             raise RuntimeError(f"initdb failed:\n{done.stdout}{done.stderr}")
 
-    def _start(self, durable: bool) -> None:
-        options = [] if durable else ["fsync=off", "synchronous_commit=off", "full_page_writes=off"]
+    def start(self) -> None:
+        """Starts it, for the first time or after ``kill``."""
+        options = [] if self._durable else ["fsync=off", "synchronous_commit=off", "full_page_writes=off"]
         with_parent = ["setpriv", "--pdeathsig", "INT"] if shutil.which("setpriv") else []
         self._log = (self.folder / "log").open("wb")
         self._server = subprocess.Popen(

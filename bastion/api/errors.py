@@ -1,14 +1,16 @@
-"""Every error of the API as JSON: ``error`` is a word for programs, ``detail`` a sentence, ``errors`` the fields."""
+"""Every error of the API as JSON: ``error`` is a word for programs, ``detail`` a sentence, ``errors`` the fields,
+``request_id`` what the log has it under.
+"""
 
 import logging
 from typing import Any
-from uuid import uuid4
 
 from flask import jsonify, request
 from werkzeug.exceptions import HTTPException
 from werkzeug.wrappers import Response
 
 from bastion.errors import BastionError, InvalidInput
+from bastion.security.request_ids import request_id
 
 log = logging.getLogger(__name__)
 
@@ -19,9 +21,8 @@ def answer_error(error: Exception) -> Response:
         return _http_error(error)
     if isinstance(error, BastionError) and error.word != BastionError.word:
         return _bastion_error(error)
-    reference = uuid4().hex[:12]
-    log.error("unexpected error %s on %s %s", reference, request.method, request.path, exc_info=error)
-    return _problem(500, "internal", f"something failed here; the log has it under {reference}", reference=reference)
+    log.error("unexpected error on %s %s", request.method, request.path, exc_info=error)
+    return _problem(500, "internal", f"something failed here; the log has it under {request_id()}")
 
 
 def _bastion_error(error: BastionError) -> Response:
@@ -35,7 +36,9 @@ def _bastion_error(error: BastionError) -> Response:
 
 def _http_error(error: HTTPException) -> Response:
     """HTTP's own: no such route, wrong method, too large, no right. Headers such as Allow are kept."""
-    detail = f"there is no {request.path}" if error.code == 404 else error.description or error.name
+    detail = error.description or error.name
+    if error.code == 404:
+        detail = f"there is no {request.path}"
     if error.code == 413:
         detail = f"the body has more than {request.max_content_length} bytes"
     response = _problem(error.code or 500, error.name.lower().replace(" ", "_"), detail)
@@ -46,6 +49,6 @@ def _http_error(error: HTTPException) -> Response:
 
 
 def _problem(status: int, word: str, detail: str, **more: Any) -> Response:
-    response: Response = jsonify({"error": word, "detail": detail, **more})
+    response: Response = jsonify({"error": word, "detail": detail, **more, "request_id": request_id()})
     response.status_code = status
     return response

@@ -1,16 +1,22 @@
 """Events over JSON, in AIDR Bastion's shapes with the new fields."""
 
+from datetime import UTC
 from typing import Annotated, Any
 
 from flask import Blueprint
-from pydantic import BaseModel, Field
+from pydantic import BaseModel, Field, StrictStr
 
 from bastion.api.parsing import Label100, query
 from bastion.engine import Status
 from bastion.extensions import db
-from bastion.models import MAX_ID, Event, RuleTrigger
+from bastion.models import MAX_ID
 from bastion.services import events
+from bastion.services.event_json import event_json, whole_event_json
 from bastion.services.events import EventFilter
+from bastion.services.search.event_fields import EVENTS
+from bastion.services.search.selection import bounded_time
+from bastion.services.search.timerange import between
+from bastion.services.search.tokens import parse
 
 
 class EventQuery(BaseModel):
@@ -20,6 +26,9 @@ class EventQuery(BaseModel):
     limit: Annotated[int, Field(ge=1, le=1000)] = 100
     status: Status | None = None
     flow_name: Label100 | None = None
+    q: StrictStr = ""
+    since: Annotated[StrictStr | None, Field(alias="from")] = None
+    until: Annotated[StrictStr | None, Field(alias="to")] = None
 
 
 class RecentQuery(BaseModel):
@@ -30,16 +39,23 @@ class RecentQuery(BaseModel):
 
 def list_events() -> dict[str, Any]:
     asked = query(EventQuery)
-    return _list(EventFilter(asked.status, asked.flow_name), asked.skip, asked.limit)
+    search = parse(asked.q, EVENTS.fields)
+    period = between(asked.since, asked.until, UTC)
+    with bounded_time(db.session()):
+        total, found = events.list_events(
+            db.session(),
+            EventFilter(asked.status, asked.flow_name),
+            search=search,
+            period=period,
+            skip=asked.skip,
+            limit=asked.limit,
+        )
+        return {"total": total, "events": [event_json(event) for event in found]}
 
 
 def recent_events() -> dict[str, Any]:
-    return _list(EventFilter(), 0, query(RecentQuery).limit)
-
-
-def _list(narrowed: EventFilter, skip: int, limit: int) -> dict[str, Any]:
-    total, found = events.list_events(db.session(), narrowed, skip=skip, limit=limit)
-    return {"total": total, "events": [shape(event) for event in found]}
+    total, found = events.list_events(db.session(), EventFilter(), limit=query(RecentQuery).limit)
+    return {"total": total, "events": [event_json(event) for event in found]}
 
 
 def event_stats() -> dict[str, Any]:
@@ -55,52 +71,11 @@ def event_stats() -> dict[str, Any]:
 
 def get_event(key: str) -> dict[str, Any]:
     """One event by its id or its uid, with its triggers."""
-    return _whole(events.get_event(db.session(), key))
+    return whole_event_json(events.get_event(db.session(), key))
 
 
 def get_event_by_task(task_id: str) -> dict[str, Any]:
-    return _whole(events.newest_event_of_task(db.session(), task_id))
-
-
-def shape(event: Event) -> dict[str, Any]:
-    """An event as a list gives it."""
-    return {
-        "id": event.id,
-        "uid": event.uid,
-        "task_id": event.task_id,
-        "prompt": event.prompt,
-        "status": event.status,
-        "flow_name": event.flow_name,
-        "pipeline_results": event.pipeline_results,
-        "timestamp": event.timestamp.isoformat(),
-        "source": event.source,
-        "direction": event.direction,
-        "duration_us": event.duration_us,
-        "prompt_sha256": event.prompt_sha256,
-        "context": event.context,
-    }
-
-
-def _whole(event: Event) -> dict[str, Any]:
-    return {**shape(event), "triggers": [_trigger(trigger) for trigger in event.triggers]}
-
-
-def _trigger(trigger: RuleTrigger) -> dict[str, Any]:
-    return {
-        "id": trigger.id,
-        "rule_id": trigger.rule_id,
-        "rule_uuid": trigger.rule.uuid,
-        "rule_name": trigger.rule.name,
-        "rule_version": trigger.rule_version,
-        "action": trigger.action,
-        "severity": trigger.severity,
-        "pipeline_name": trigger.pipeline_name,
-        "matched_text": trigger.matched_text,
-        "spans": trigger.spans,
-        "view": trigger.view,
-        "disposition": trigger.disposition,
-        "timestamp": trigger.timestamp.isoformat(),
-    }
+    return whole_event_json(events.newest_event_of_task(db.session(), task_id))
 
 
 def add_routes(api: Blueprint) -> None:

@@ -1,15 +1,19 @@
 """Texts in, verdicts out."""
 
-from typing import Any
+from typing import Annotated, Any, Final
 
-from flask import Blueprint
-from pydantic import BaseModel
+from flask import Blueprint, g
+from pydantic import BaseModel, Field
 
-from bastion.api.parsing import Label100, Text, TextOrNumber, body
+from bastion.api.parsing import Label100, Text, TextOrNumber, body, validate
 from bastion.engine.detectors import BY_ID
-from bastion.firewall.analysis import Direction, Submission, answer
+from bastion.errors import FieldFault, FlowUnavailable, ForeignSource, InvalidInput, NotFound, TooLarge
+from bastion.firewall.analysis import Analysis, Direction, Submission, answer
 from bastion.firewall.flows import DEFAULT_FLOW
 from bastion.runtime import runtime
+
+MAX_BATCH: Final = 1000
+"""Texts in one request."""
 
 
 class RunRequest(BaseModel):
@@ -22,19 +26,55 @@ class RunRequest(BaseModel):
     source: Label100 | None = None
 
 
+class BatchRequest(BaseModel):
+    """What ``POST /flow/run/batch`` takes: bodies as for one text, each looked at by itself."""
+
+    items: Annotated[list[Any], Field(min_length=1, max_length=MAX_BATCH)]
+
+
 def run_flow() -> dict[str, Any]:
-    """Judges a text; its event is committed before the answer."""
-    asked = body(RunRequest)
-    analysis = runtime().firewall.analyze(
-        Submission(
-            prompt=asked.prompt,
-            flow_name=asked.pipeline_flow,
-            task_id=asked.task_id,
-            direction=asked.direction,
-            source=asked.source,
-        )
+    """Judges a text; its event is committed, or spooled, before the answer."""
+    return answer(runtime().firewall.analyze(_submission(body(RunRequest))))
+
+
+def run_flow_batch() -> dict[str, Any]:
+    """Judges texts; the events of all are committed in one transaction, or spooled, before the answer.
+
+    ``results`` has an entry for each item, in order: what ``POST /flow/run`` answers, or the ``error`` of an item that
+    was not judged.
+    """
+    firewall = runtime().firewall
+    results: list[dict[str, Any]] = []
+    judged: list[Analysis] = []
+    places: list[int] = []
+    for number, item in enumerate(body(BatchRequest).items):
+        try:
+            judged.append(firewall.judge(_submission(validate(RunRequest, item, f"items.{number}"))))
+            places.append(number)
+            results.append({})
+        except (InvalidInput, NotFound, FlowUnavailable, TooLarge) as error:
+            results.append({"error": error.word, "detail": str(error)})
+    for number, analysis in zip(places, firewall.record(judged), strict=True):
+        results[number] = answer(analysis)
+    return {"judged": len(judged), "failed": len(results) - len(judged), "results": results}
+
+
+def _submission(asked: RunRequest) -> Submission:
+    return Submission(
+        prompt=asked.prompt,
+        flow_name=asked.pipeline_flow,
+        task_id=asked.task_id,
+        direction=asked.direction,
+        source=_source(asked.source),
     )
-    return answer(analysis)
+
+
+def _source(named: str | None) -> str | None:
+    """The token's source if it has one; raises ``ForeignSource`` when the body names another."""
+    fixed: str | None = g.token.source
+    if fixed is not None and named not in (None, fixed):
+        raise ForeignSource([FieldFault("source", f"must be {fixed!r}, which is this token's, or be left out")])
+    return fixed or named
 
 
 def list_flows() -> dict[str, Any]:
@@ -61,4 +101,5 @@ def _pipeline(name: str) -> dict[str, Any]:
 
 def add_routes(api: Blueprint) -> None:
     api.post("/flow/run")(run_flow)
+    api.post("/flow/run/batch")(run_flow_batch)
     api.get("/flow/list")(list_flows)

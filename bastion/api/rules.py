@@ -2,16 +2,18 @@
 
 from typing import Annotated, Any
 
-from flask import Blueprint
+from flask import Blueprint, g, request
 from pydantic import BaseModel, Field
+from werkzeug.exceptions import PreconditionFailed
 
 from bastion.api.parsing import Flag, Number, Text, body, query
-from bastion.engine import Action, RuleSpec, Severity, Views
+from bastion.engine import Action, RuleSpec, Severity, Validator, Views
 from bastion.engine.rules import DEFAULT_LANGUAGE
 from bastion.errors import FieldFault, InvalidInput, NotFound
 from bastion.extensions import db
 from bastion.models import MAX_ID, Rule
 from bastion.services import rules
+from bastion.services.rule_history import versions
 
 
 class _Content(BaseModel):
@@ -19,6 +21,7 @@ class _Content(BaseModel):
 
     severity: Severity | None = None
     views: Views = Views.ALL
+    validator: Validator | None = None
     category: Text | None = None
     cwe_id: Text | None = None
     enabled: Flag = True
@@ -26,6 +29,7 @@ class _Content(BaseModel):
     tags: list[Text] = []
     references: list[Text] = []
     false_positives: list[Text] = []
+    comment: Text | None = None
 
 
 class RuleIn(_Content):
@@ -75,7 +79,8 @@ def get_rule(key: str) -> dict[str, Any]:
 
 def create_rule() -> tuple[dict[str, Any], int]:
     content = body(RuleIn).model_dump()
-    rule = rules.create_rule(db.session(), RuleSpec(**_tuples(content)))
+    why = content.pop("comment")
+    rule = rules.create_rule(db.session(), RuleSpec(**_tuples(content)), actor=g.token.name, why=why)
     db.session.commit()
     return shape(rule), 201
 
@@ -83,26 +88,50 @@ def create_rule() -> tuple[dict[str, Any], int]:
 def update_rule(key: str) -> dict[str, Any]:
     """Changes what is sent. A rule may be sent back whole, with the uuid that it has."""
     changes = body(RuleChange).model_dump(exclude_unset=True)
-    version = changes.pop("version", None)
+    version, why = changes.pop("version", None), changes.pop("comment", None)
     rule = _rule(key)
+    _check_precondition(rule)
     if changes.pop("uuid", rule.uuid) != rule.uuid:
         raise InvalidInput([FieldFault("uuid", "cannot be changed")])
-    rule = rules.update_rule(db.session(), rule, _tuples(changes), version)
+    rule = rules.update_rule(db.session(), rule, _tuples(changes), version, actor=g.token.name, why=why)
     db.session.commit()
     return shape(rule)
 
 
 def delete_rule(key: str) -> tuple[str, int]:
     """Takes the rule away. One that has triggered is archived instead: its triggers are evidence."""
-    rules.retire_rule(db.session(), _rule(key))
+    rule = _rule(key)
+    _check_precondition(rule)
+    rules.retire_rule(db.session(), rule, actor=g.token.name)
     db.session.commit()
     return "", 204
 
 
 def toggle_rule(key: str) -> dict[str, Any]:
-    rule = rules.toggle_rule(db.session(), _rule(key))
+    rule = _rule(key)
+    _check_precondition(rule)
+    rule = rules.toggle_rule(db.session(), rule, actor=g.token.name)
     db.session.commit()
     return shape(rule)
+
+
+def rule_history(key: str) -> dict[str, Any]:
+    """The versions of a rule, archived or not, the newest first."""
+    rule = rules.find_rule(db.session(), key)
+    return {
+        "id": rule.id,
+        "uuid": rule.uuid,
+        "versions": [
+            {
+                "version": version.number,
+                "at": version.at.isoformat() if version.at else None,
+                "by": version.by,
+                "comment": version.why,
+                "content": version.content,
+            }
+            for version in versions(rule)
+        ],
+    }
 
 
 def shape(rule: Rule) -> dict[str, Any]:
@@ -127,6 +156,7 @@ def shape(rule: Rule) -> dict[str, Any]:
         "references": list(rule.references),
         "false_positives": list(rule.false_positives),
         "views": rule.views,
+        "validator": rule.validator,
     }
 
 
@@ -135,6 +165,12 @@ def _rule(key: str) -> Rule:
     if rule.archived_at is not None:
         raise NotFound(f"rule {key} is archived: it can be seen and restored on its page")
     return rule
+
+
+def _check_precondition(rule: Rule) -> None:
+    """Holds a change to the version that ``If-Match`` names."""
+    if request.if_match and not request.if_match.contains(str(rule.version)):
+        raise PreconditionFailed(f"rule {rule.id} is at version {rule.version} by now")
 
 
 def _tuples(content: dict[str, Any]) -> dict[str, Any]:
@@ -149,3 +185,4 @@ def add_routes(api: Blueprint) -> None:
     api.put(one)(update_rule)
     api.delete(one)(delete_rule)
     api.patch(f"{one}/toggle")(toggle_rule)
+    api.get(f"{one}/history")(rule_history)

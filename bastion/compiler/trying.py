@@ -5,9 +5,9 @@ from collections.abc import Callable, Collection, Sequence
 from typing import Final
 
 from bastion.compiler.process import CompilerFailed, shared_process
-from bastion.engine.compilation import Unsound, compile_expressions
+from bastion.engine.compilation import Compilation, Compiled, Part, Unsound, compile_expressions
 from bastion.engine.layers import SIGNS, Layer, load
-from bastion.engine.prefilters import best_prefilter
+from bastion.engine.prefilters import best_prefilter, prefilter
 from bastion.errors import CheckUnavailable
 
 MAX_HELD: Final = 8
@@ -35,6 +35,19 @@ class TryingCompiler:
             self._held[wanted] = layer
             if len(self._held) > MAX_HELD:
                 del self._held[next(iter(self._held))]
+        return [self._signs(), layer] if looks_behind else [layer]
+
+    def unfiltered(self, sources: Collection[str]) -> Sequence[Layer]:
+        """Layers that look for each of the expressions in every text: nothing is compiled, so nothing is waited for.
+
+        The expressions must be of the dialect.
+        """
+        wanted = set(sources)
+        looks_behind = wanted >= SIGNS
+        untranslated = tuple(Compiled(source, None, False, False, None) for source in sorted(wanted - SIGNS))
+        loop = prefilter("loop")
+        assert loop is not None
+        layer = load(Compilation(loop.name, (Part(untranslated, b"", False),)), loop)
         return [self._signs(), layer] if looks_behind else [layer]
 
 

@@ -21,7 +21,7 @@ from bastion.engine.prefilters import Prefilter, Refused, prefilter
 
 IDLE_SECONDS: Final = 60
 
-MANY: Final = 200
+MANY: Final = 600
 """Expressions whose compiling takes so long that requests must not feel it."""
 
 _NICENESS: Final = 3

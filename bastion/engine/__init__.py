@@ -2,6 +2,7 @@
 
 from bastion.engine.engine import Engine
 from bastion.engine.rules import Action, RuleSpec, Severity, Views
+from bastion.engine.validators import Validator
 from bastion.engine.verdict import Match, PipelineVerdict, RuleFault, Status, Verdict
 
 __all__ = [
@@ -13,6 +14,7 @@ __all__ = [
     "RuleSpec",
     "Severity",
     "Status",
+    "Validator",
     "Verdict",
     "Views",
 ]

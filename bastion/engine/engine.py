@@ -6,6 +6,7 @@ from collections.abc import Collection, Iterable
 from bastion.engine.detectors import BY_LANGUAGE, PIPELINES, Detector
 from bastion.engine.layers import Compiler, compile_here
 from bastion.engine.rules import RuleSpec
+from bastion.engine.tracing import Explanation
 from bastion.engine.verdict import PipelineVerdict, RuleFault, Span, Verdict
 
 
@@ -30,14 +31,31 @@ class Engine:
         self.runs_on = {name: detector.runs_on for name, detector in self._detectors.items()}
         self.unproven = sum(detector.unproven for detector in self._detectors.values())
 
-    def scan(self, text: str, pipelines: Collection[str] | None = None) -> Verdict:
-        """Judges a text by the pipelines named, or by all there are, in the order of ``PIPELINES``."""
+    def scan(self, text: str, pipelines: Collection[str] | None = None, without: Collection[str] = ()) -> Verdict:
+        """Judges a text by the pipelines named, or by all there are, in the order of ``PIPELINES``.
+
+        Rules of the categories ``without`` are not asked.
+        """
         return Verdict(
             tuple(
-                PipelineVerdict(pipeline.id, *self._detectors[pipeline.id].scan(text))
+                PipelineVerdict(pipeline.id, *self._detectors[pipeline.id].scan(text, without))
                 for pipeline in PIPELINES
                 if pipelines is None or pipeline.id in pipelines
             )
+        )
+
+    def explain(
+        self, text: str, pipelines: Collection[str] | None = None, without: Collection[str] = ()
+    ) -> Explanation:
+        """The verdict of ``scan``, and how it was come to."""
+        explained = {
+            pipeline.id: self._detectors[pipeline.id].explain(text, without)
+            for pipeline in PIPELINES
+            if pipelines is None or pipeline.id in pipelines
+        }
+        return Explanation(
+            Verdict(tuple(PipelineVerdict(name, *one.findings) for name, one in explained.items())),
+            {name: one.trace for name, one in explained.items()},
         )
 
     def every_span(self, rule: RuleSpec, text: str) -> tuple[Span, ...] | None:

@@ -4,6 +4,8 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Final
 
+from bastion.engine.validators import Validator
+
 DEFAULT_LANGUAGE: Final = "llm-regex-pattern"
 
 
@@ -37,7 +39,8 @@ class Views(StrEnum):
 class RuleSpec:
     """The whole content of a rule, without its life in a database.
 
-    ``pattern`` holds one expression a line; the rule matches when any of them does.
+    ``pattern`` holds one expression a line; the rule matches when any of them does. With a ``validator`` a match counts
+    only if that accepts the text of the match.
     ``id`` and ``version`` are the stored rule's, and ``None`` and 1 for one that is not stored.
     """
 
@@ -48,6 +51,7 @@ class RuleSpec:
     action: Action
     language: str = DEFAULT_LANGUAGE
     views: Views = Views.ALL
+    validator: Validator | None = None
     severity: Severity | None = None
     category: str | None = None
     cwe_id: str | None = None

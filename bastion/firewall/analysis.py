@@ -13,7 +13,6 @@ from bastion.firewall.flows import DEFAULT_FLOW, Flow, Flows
 from bastion.firewall.live import LiveRules
 from bastion.firewall.recording import (
     EventRecord,
-    Recorder,
     kept_match,
     kept_revealed,
     kept_text,
@@ -21,6 +20,8 @@ from bastion.firewall.recording import (
     text_context,
     trigger_rows,
 )
+from bastion.firewall.writer import Recorder
+from bastion.metrics import Metrics
 from bastion.models import new_uid, utc_now
 from bastion.settings import SavePrompt
 
@@ -48,7 +49,10 @@ class Submission:
 
 @dataclass(frozen=True, slots=True)
 class Analysis:
-    """What was decided of a text, and by which engine. ``event_id`` is ``None`` while no event is stored."""
+    """What was decided of a text, and by which engine.
+
+    ``event_id`` is ``None`` while no event is stored; ``spooled`` says that one will be, under its ``uid``.
+    """
 
     submission: Submission
     flow: Flow
@@ -58,32 +62,42 @@ class Analysis:
     uid: str
     duration_us: int
     event_id: int | None = None
+    spooled: bool = False
 
 
 class Firewall:
     """Everything that judging a text needs, held by one process."""
 
-    def __init__(self, flows: Flows, rules: LiveRules, recorder: Recorder, save_prompt: SavePrompt) -> None:
+    def __init__(
+        self, flows: Flows, rules: LiveRules, recorder: Recorder, save_prompt: SavePrompt, metrics: Metrics
+    ) -> None:
         self.flows = flows
         self.rules = rules
         self.recorder = recorder
         self.save_prompt = save_prompt
+        self.metrics = metrics
 
     def analyze(self, submission: Submission) -> Analysis:
-        """Judges a text and commits its event before returning.
+        """Judges a text; its event is committed, or spooled while the database is away, before this returns.
 
         Raises:
             NotFound, FlowUnavailable: for a flow that cannot run.
             TooLarge: for a text over ``MAX_PROMPT_BYTES``.
-            NotRecorded: when the event could not be stored: then there is no verdict to act on.
+            NotRecorded: when the event could be neither stored nor spooled: then there is no verdict to act on.
         """
         return self.analyze_all([submission])[0]
 
     def analyze_all(self, submissions: Sequence[Submission]) -> list[Analysis]:
         """Judges several texts and commits their events in one transaction; raises as ``analyze``."""
-        judged = [self.judge(submission) for submission in submissions]
+        return self.record([self.judge(submission) for submission in submissions])
+
+    def record(self, judged: Sequence[Analysis]) -> list[Analysis]:
+        """Records what ``judge`` has judged, in one transaction; raises ``NotRecorded`` as ``analyze`` does."""
         ids = self.recorder.record([self._event_record(analysis) for analysis in judged])
-        return [replace(analysis, event_id=event_id) for analysis, event_id in zip(judged, ids, strict=True)]
+        return [
+            replace(analysis, event_id=event_id, spooled=event_id is None)
+            for analysis, event_id in zip(judged, ids, strict=True)
+        ]
 
     def judge(self, submission: Submission) -> Analysis:
         """Judges a text and records nothing; raises as ``analyze`` does before it records."""
@@ -91,13 +105,23 @@ class Firewall:
         check_size(submission.prompt)
         engine = self.rules.current().engine
         started = time.perf_counter_ns()
-        verdict = engine.scan(submission.prompt, flow.pipelines)
-        duration_us = (time.perf_counter_ns() - started) // 1000
-        return Analysis(submission, flow, engine, flow.decide(verdict), verdict, new_uid(), duration_us)
+        verdict = engine.scan(submission.prompt, flow.pipelines, flow.exclude_categories)
+        duration_ns = time.perf_counter_ns() - started
+        status = flow.decide(verdict)
+        self._count(flow, status, verdict, duration_ns / 1e9)
+        return Analysis(submission, flow, engine, status, verdict, new_uid(), duration_ns // 1000)
+
+    def _count(self, flow: Flow, status: Status, verdict: Verdict, seconds: float) -> None:
+        self.metrics.judged(flow.name, status.value, seconds)
+        for pipeline in verdict.pipelines:
+            if pipeline.faults:
+                self.metrics.rule_faults(pipeline.pipeline, len(pipeline.faults))
+            if pipeline.unseen:
+                self.metrics.text_unseen(pipeline.pipeline)
 
     def _event_record(self, analysis: Analysis) -> EventRecord:
         submission, prompt, now = analysis.submission, analysis.submission.prompt, utc_now()
-        kept = kept_text(analysis.engine, prompt, analysis.verdict, self.save_prompt)
+        kept = kept_text(analysis.engine, prompt, self._whole_verdict(analysis), self.save_prompt)
         event = {
             "uid": analysis.uid,
             "task_id": submission.task_id,
@@ -117,6 +141,12 @@ class Firewall:
         }
         return EventRecord(event, trigger_rows(analysis.verdict, kept, now))
 
+    def _whole_verdict(self, analysis: Analysis) -> Verdict:
+        """The verdict with what the flow leaves out, where that has to be masked all the same."""
+        if self.save_prompt is SavePrompt.REDACTED and analysis.flow.exclude_categories:
+            return analysis.engine.scan(analysis.submission.prompt)
+        return analysis.verdict
+
 
 def check_size(prompt: str) -> None:
     """Raises ``TooLarge`` for a text over ``MAX_PROMPT_BYTES``."""
@@ -133,12 +163,15 @@ def reported(verdict: Verdict) -> list[PipelineVerdict]:
 def answer(analysis: Analysis) -> dict[str, Any]:
     """The API's answer, in AIDR Bastion's shape with what it lacks."""
     prompt = analysis.submission.prompt
-    return {
+    answered: dict[str, Any] = {
         "status": analysis.status.value,
         "event_id": analysis.event_id,
         "event_uid": analysis.uid,
-        "pipelines": [_result(pipeline, prompt, prompt) for pipeline in reported(analysis.verdict)],
     }
+    if analysis.spooled:
+        answered["spooled"] = True
+    answered["pipelines"] = [_result(pipeline, prompt, prompt) for pipeline in reported(analysis.verdict)]
+    return answered
 
 
 def _result(pipeline: PipelineVerdict, prompt: str, kept: str | None) -> dict[str, Any]:

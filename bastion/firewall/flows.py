@@ -19,6 +19,10 @@ ELSEWHERE: Final = frozenset({"similarity", "openai", "llm", "ml", "code_analysi
 """AIDR Bastion's pipelines that Bastion does not have; its flows files may name them."""
 
 
+SENSITIVE: Final = frozenset({"pii", "secret", "secrets"})
+"""Categories of rules about personal data and secrets."""
+
+
 class Mode(StrEnum):
     """Whether a flow's block verdicts are enforced or only reported."""
 
@@ -35,13 +39,18 @@ class OnError(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Flow:
-    """A named policy. ``unavailable`` are pipelines that its file names and that do not run here."""
+    """A named policy.
+
+    ``unavailable`` are pipelines that its file names and that do not run here. Rules of ``exclude_categories`` are not
+    asked; the names are in lower case.
+    """
 
     name: str
     pipelines: tuple[str, ...]
     unavailable: tuple[str, ...] = ()
     mode: Mode = Mode.ENFORCE
     on_error: OnError = OnError.BLOCK
+    exclude_categories: frozenset[str] = frozenset()
 
     def decide(self, verdict: Verdict) -> Status:
         """The answer for one text.
@@ -96,7 +105,7 @@ def _printable(name: str) -> str:
 
 
 class _FlowEntry(BaseModel):
-    """One entry of the file, in the shape of AIDR Bastion's ``config.json`` with ``mode`` and ``on_error``."""
+    """One entry of the file, in the shape of AIDR Bastion's ``config.json``, with fields of our own."""
 
     model_config = ConfigDict(extra="forbid")
 
@@ -104,15 +113,23 @@ class _FlowEntry(BaseModel):
     pipelines: Annotated[list[str], Field(min_length=1)]
     mode: Mode = Mode.ENFORCE
     on_error: OnError = OnError.BLOCK
+    exclude_categories: list[Annotated[str, Field(min_length=1, max_length=100)]] = []
 
 
 _ENTRIES: Final = TypeAdapter(list[_FlowEntry])
 
 
 def built_in_flows() -> dict[str, Flow]:
-    """``default`` runs every pipeline there is, ``base_audit`` the rules alone."""
+    """``default`` runs every pipeline there is, ``base_audit`` the rules alone, ``injection_only`` every pipeline but
+    no rules about personal data and secrets.
+    """
     every = tuple(pipeline.id for pipeline in PIPELINES)
-    return {DEFAULT_FLOW: Flow(DEFAULT_FLOW, every), "base_audit": Flow("base_audit", ("rule",))}
+    flows = (
+        Flow(DEFAULT_FLOW, every),
+        Flow("base_audit", ("rule",)),
+        Flow("injection_only", every, exclude_categories=SENSITIVE),
+    )
+    return {flow.name: flow for flow in flows}
 
 
 def load_flows(path: Path | None) -> Flows:
@@ -138,6 +155,7 @@ def load_flows(path: Path | None) -> Flows:
             tuple(dict.fromkeys(name for name in entry.pipelines if name in ELSEWHERE)),
             entry.mode,
             entry.on_error,
+            frozenset(category.casefold() for category in entry.exclude_categories),
         )
     return Flows(flows)
 

@@ -94,6 +94,11 @@ class LiveRules:
             return self._start()
         return rule_set
 
+    @property
+    def loaded(self) -> RuleSet | None:
+        """The rules in force, if this process has loaded any."""
+        return self._current if self._process == os.getpid() else None
+
     def refresh(self) -> RuleSet:
         """Looks at the stored rules now and compiles them if they have changed."""
         with Session(self._database) as session:

@@ -1,22 +1,15 @@
-"""From an analysed text to stored rows: one event and its triggers, committed together."""
+"""From an analysed text to the rows that are kept of it: one event and its triggers."""
 
 import hashlib
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, Final
 
-import sqlalchemy as sa
-from sqlalchemy.exc import IntegrityError, SQLAlchemyError
-
 from bastion.engine import Engine, Match, RuleSpec, Verdict
-from bastion.errors import NotRecorded
+from bastion.firewall.flows import SENSITIVE
 from bastion.firewall.storable import replaced_characters, storable
-from bastion.models import Event, Rule, RuleTrigger
 from bastion.settings import SavePrompt
-
-SENSITIVE: Final = frozenset({"pii", "secret", "secrets"})
-"""Categories whose matches ``DATABASE_SAVE_PROMPT=redacted`` masks."""
 
 MAX_REDACTIONS: Final = 4
 """How often a text is masked and judged again before it is masked whole."""
@@ -30,57 +23,6 @@ class EventRecord:
 
     event: dict[str, Any]
     triggers: list[dict[str, Any]] = field(default_factory=list)
-
-
-class Recorder:
-    """Writes events. One call is one transaction; when it returns, the events are committed."""
-
-    def __init__(self, database: sa.Engine) -> None:
-        self._database = database
-
-    def record(self, records: Sequence[EventRecord]) -> list[int]:
-        """Stores the events and returns their ids.
-
-        A rule may be deleted between the scan and here. Its trigger has no row to belong to then and is left
-        out; the event's ``pipeline_results`` still say that it matched.
-
-        Raises:
-            NotRecorded: when the database could not take them; then none is stored.
-        """
-        try:
-            try:
-                return self._insert(records)
-            except IntegrityError:
-                return self._insert(self._without_deleted_rules(records))
-        except SQLAlchemyError as error:
-            raise NotRecorded(f"the event could not be stored ({type(error).__name__})") from error
-
-    def _insert(self, records: Sequence[EventRecord]) -> list[int]:
-        with self._database.begin() as connection:
-            ids = [_insert_event(connection, record) for record in records]
-            triggers = [
-                {**trigger, "event_id": event_id}
-                for event_id, record in zip(ids, records, strict=True)
-                for trigger in record.triggers
-            ]
-            if triggers:
-                connection.execute(sa.insert(RuleTrigger), triggers)
-        return ids
-
-    def _without_deleted_rules(self, records: Sequence[EventRecord]) -> list[EventRecord]:
-        with self._database.connect() as connection:
-            stored = set(connection.scalars(sa.select(Rule.id)))
-        return [
-            EventRecord(record.event, [trigger for trigger in record.triggers if trigger["rule_id"] in stored])
-            for record in records
-        ]
-
-
-def _insert_event(connection: sa.Connection, record: EventRecord) -> int:
-    result = connection.execute(sa.insert(Event), record.event)
-    key = result.inserted_primary_key
-    assert key is not None
-    return int(key[0])
 
 
 def kept_text(engine: Engine, prompt: str, verdict: Verdict, save: SavePrompt) -> str | None:

@@ -3,7 +3,9 @@
 import fcntl
 import os
 import secrets
-from collections.abc import Callable
+import stat
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Generic, TypeVar
 
@@ -21,8 +23,8 @@ class InstanceFile(Generic[Entry]):
     def __init__(self, path: Path, kind: type[Entry]) -> None:
         self.path = path
         self._entries: TypeAdapter[dict[str, Entry]] = TypeAdapter(dict[str, kind])  # type: ignore[valid-type]
-        self._stamp: tuple[int, int, int] | None = None
-        self._content: dict[str, Entry] = {}
+        # Stamp and content in one, so that no thread can pair an old content with a new stamp.
+        self._seen: tuple[tuple[int, int, int], dict[str, Entry]] | None = None
 
     def read(self) -> dict[str, Entry]:
         """The entries as they are now; none when there is no file.
@@ -35,16 +37,14 @@ class InstanceFile(Generic[Entry]):
         except FileNotFoundError:
             return {}
         stamp = (status.st_mtime_ns, status.st_ino, status.st_size)
-        if stamp != self._stamp:
-            self._content = self._parse()
-            self._stamp = stamp
-        return self._content
+        seen = self._seen
+        if seen is None or seen[0] != stamp:
+            seen = self._seen = (stamp, self._parse())
+        return seen[1]
 
     def change(self, edit: Callable[[dict[str, Entry]], Result]) -> Result:
         """Applies one edit to the entries, alone, and replaces the file in one step."""
-        self.path.parent.mkdir(parents=True, exist_ok=True)
-        with open(self.path.with_suffix(".lock"), "a", encoding="ascii") as lock:
-            fcntl.flock(lock, fcntl.LOCK_EX)
+        with locked(self.path):
             entries = self._parse() if self.path.exists() else {}
             result = edit(entries)
             written = self._entries.dump_json(entries, indent=2, exclude_defaults=True)
@@ -63,6 +63,34 @@ class InstanceFile(Generic[Entry]):
             raise SettingsError(f"{self.path}: is damaged at {place}: {fault['msg']}") from None
 
 
+@contextmanager
+def locked(path: Path) -> Iterator[None]:
+    """Alone among all processes that ask for the same file."""
+    path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+    descriptor = os.open(path.with_suffix(".lock"), os.O_WRONLY | os.O_CREAT | os.O_CLOEXEC, 0o600)
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX)
+        yield
+    finally:
+        os.close(descriptor)
+
+
+def make_private(*paths: Path) -> None:
+    """Takes from everybody but the owner what rights they have on files and folders that are there and ours."""
+    for path in paths:
+        try:
+            status = path.stat()
+            if status.st_mode & 0o077 and status.st_uid == os.geteuid():
+                path.chmod(stat.S_IMODE(status.st_mode) & 0o700)
+        except FileNotFoundError:
+            continue
+
+
+def database_files(database: Path) -> tuple[Path, ...]:
+    """An SQLite database and what SQLite keeps beside it."""
+    return (database, *(database.with_name(f"{database.name}{part}") for part in ("-wal", "-shm", "-journal")))
+
+
 def write_private(path: Path, content: str) -> None:
     """Replaces a file in one step by one that only its owner may read."""
     fresh = path.with_name(f".{path.name}.{os.getpid()}.{secrets.token_hex(4)}")
@@ -76,9 +104,8 @@ def write_private(path: Path, content: str) -> None:
 
 def secret_key(path: Path) -> str:
     """The session key in the file, made on first use; the first of several processes decides."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    with open(path.with_suffix(".lock"), "a", encoding="ascii") as lock:
-        fcntl.flock(lock, fcntl.LOCK_EX)
+    with locked(path):
         if not path.exists():
             write_private(path, secrets.token_hex(32) + "\n")
+        make_private(path)
         return path.read_text("ascii").strip()

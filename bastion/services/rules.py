@@ -9,19 +9,22 @@ from uuid import uuid4
 import sqlalchemy as sa
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
-from sqlalchemy.orm.exc import StaleDataError
+from sqlalchemy.orm.exc import ObjectDeletedError, StaleDataError
 
 from bastion.compiler.probing import probe
-from bastion.engine import Action, RuleSpec, Severity, Views
+from bastion.engine import Action, RuleSpec, Severity, Validator, Views
 from bastion.engine.rules import pattern_lines
 from bastion.engine.validation import check_rule
 from bastion.errors import Conflict, FieldFault, InvalidRule, NotFound
 from bastion.models import MAX_ID, Rule, RuleTrigger, utc_now
+from bastion.services.rule_history import Signature, begin_history, check_comment, content_of, continued, get_version
 
 Word = TypeVar("Word", bound=StrEnum)
 
 CONTENT: Final = tuple(field.name for field in fields(RuleSpec) if field.name not in ("id", "version"))
 """The fields of a rule that people write."""
+
+_LISTS: Final = ("tags", "references", "false_positives")
 
 
 def list_rules(
@@ -78,14 +81,19 @@ def new_uuid() -> str:
     return str(uuid4())
 
 
-def create_rule(session: Session, spec: RuleSpec, *, probed: bool = False) -> Rule:
+def create_rule(
+    session: Session, spec: RuleSpec, *, probed: bool = False, actor: str | None = None, why: str | None = None
+) -> Rule:
     """Stores a new rule; ``probed`` says that its pattern has been tried out.
+
+    ``actor`` is who makes the change, ``why`` their note: here and below, its history keeps both.
 
     Raises:
         InvalidRule: naming each field that is wrong.
         Conflict: when the uuid is taken.
         CheckUnavailable: when the pattern cannot be tried out now.
     """
+    signature = Signature(actor, check_comment(why))
     check_rule(spec)
     if not probed:
         _probe(spec)
@@ -94,6 +102,7 @@ def create_rule(session: Session, spec: RuleSpec, *, probed: bool = False) -> Ru
     if session.scalar(sa.select(Rule.id).where(Rule.uuid == spec.uuid)) is not None:
         raise Conflict(f"there is a rule with the uuid {spec.uuid} already")
     rule = Rule(**_content(spec))
+    begin_history(rule, signature)
     session.add(rule)
     try:
         session.flush()
@@ -104,7 +113,14 @@ def create_rule(session: Session, spec: RuleSpec, *, probed: bool = False) -> Ru
 
 
 def update_rule(
-    session: Session, rule: Rule, changes: dict[str, Any], version: int | None = None, *, probed: bool = False
+    session: Session,
+    rule: Rule,
+    changes: dict[str, Any],
+    version: int | None = None,
+    *,
+    probed: bool = False,
+    actor: str | None = None,
+    why: str | None = None,
 ) -> Rule:
     """Changes a rule; unchanged content makes no new version.
 
@@ -118,33 +134,44 @@ def update_rule(
     """
     if version is not None and version != rule.version:
         raise Conflict(_changed_meanwhile(rule))
+    signature = Signature(actor, check_comment(why))
     spec = replace(_readable(rule), **changes)
     check_rule(spec)
     if not probed and spec.pattern != rule.pattern:
         _probe(spec)
-    for field, value in _content(spec).items():
-        if getattr(rule, field) != value:
-            setattr(rule, field, value)
-    return _flush(session, rule)
+    return _save(session, rule, _content(spec), signature)
 
 
-def toggle_rule(session: Session, rule: Rule) -> Rule:
+def bring_back(session: Session, rule: Rule, number: int, version: int | None = None, *, actor: str | None) -> Rule:
+    """Makes an earlier version the newest. What runs stays so: neither enabled nor archived is brought back.
+
+    Raises:
+        NotFound: when that version is not kept.
+        InvalidRule, Conflict, CheckUnavailable: as ``update_rule``.
+    """
+    content = get_version(rule, number).content or {}
+    changes = {name: content[name] for name in CONTENT if name in content and name != "enabled"}
+    changes |= {name: tuple(changes[name]) for name in _LISTS if name in changes}
+    changes |= {"action": _word(Action, changes.get("action")) or Action.NOTIFY}
+    changes |= {"severity": _word(Severity, changes.get("severity"))}
+    changes |= {"views": _word(Views, changes.get("views")) or Views.ALL}
+    changes |= {"validator": _word(Validator, changes.get("validator"))}
+    return update_rule(session, rule, changes, version, actor=actor, why=f"back to version {number}")
+
+
+def toggle_rule(session: Session, rule: Rule, *, actor: str | None = None) -> Rule:
     """Enables a disabled rule and the other way round."""
-    rule.enabled = not rule.enabled
-    return _flush(session, rule)
+    return _save(session, rule, {"enabled": not rule.enabled}, Signature(actor))
 
 
-def archive_rule(session: Session, rule: Rule) -> Rule:
+def archive_rule(session: Session, rule: Rule, *, actor: str | None = None) -> Rule:
     """Takes a rule out of use and keeps it, with its triggers."""
-    rule.archived_at = utc_now()
-    return _flush(session, rule)
+    return _save(session, rule, {"archived_at": utc_now()}, Signature(actor))
 
 
-def restore_rule(session: Session, rule: Rule) -> Rule:
+def restore_rule(session: Session, rule: Rule, *, actor: str | None = None) -> Rule:
     """Takes an archived rule back into use, disabled: it was out of sight for a while."""
-    rule.archived_at = None
-    rule.enabled = False
-    return _flush(session, rule)
+    return _save(session, rule, {"archived_at": None, "enabled": False}, Signature(actor))
 
 
 def count_triggers(session: Session, rule: Rule) -> int:
@@ -175,7 +202,7 @@ def delete_rule(session: Session, rule: Rule, *, with_triggers: int) -> None:
         raise NotFound(f"there is no rule {rule_id}") from None
 
 
-def retire_rule(session: Session, rule: Rule) -> None:
+def retire_rule(session: Session, rule: Rule, *, actor: str | None = None) -> None:
     """Deletes a rule that never triggered, archives one that did: evidence needs its rule."""
     rule_id = rule.id
     if count_triggers(session, rule) == 0:
@@ -184,7 +211,7 @@ def retire_rule(session: Session, rule: Rule) -> None:
             return
         except Conflict:
             rule = get_rule(session, rule_id)
-    archive_rule(session, rule)
+    archive_rule(session, rule, actor=actor)
 
 
 def _probe(spec: RuleSpec) -> None:
@@ -204,6 +231,7 @@ def _content(spec: RuleSpec) -> dict[str, Any]:
     content["action"] = spec.action.value
     content["severity"] = spec.severity.value if spec.severity else None
     content["views"] = spec.views.value
+    content["validator"] = spec.validator.value if spec.validator else None
     return content
 
 
@@ -213,6 +241,7 @@ def _readable(rule: Rule) -> RuleSpec:
     content["action"] = _word(Action, rule.action) or Action.NOTIFY
     content["severity"] = _word(Severity, rule.severity)
     content["views"] = _word(Views, rule.views) or Views.ALL
+    content["validator"] = _word(Validator, rule.validator)
     return RuleSpec(**content)
 
 
@@ -223,11 +252,18 @@ def _word(kind: type[Word], stored: str | None) -> Word | None:
         return None
 
 
-def _flush(session: Session, rule: Rule) -> Rule:
+def _save(session: Session, rule: Rule, values: dict[str, Any], signature: Signature) -> Rule:
+    """Sets what differs, and keeps what it replaces in the rule's history."""
+    changed = {name: value for name, value in values.items() if getattr(rule, name) != value}
+    if not changed:
+        return rule
     message = _changed_meanwhile(rule)
     try:
+        rule.history = continued(rule.history, rule.version, content_of(rule), rule.updated_at, signature)
+        for name, value in changed.items():
+            setattr(rule, name, value)
         session.flush()
-    except StaleDataError:
+    except (StaleDataError, ObjectDeletedError):
         session.rollback()
         raise Conflict(message) from None
     return rule

@@ -1,12 +1,12 @@
 """What a new copy needs before it can be used."""
 
-import secrets
 from dataclasses import dataclass
 from typing import Final
 
 from sqlalchemy.orm import Session
 
 from bastion.services.accounts import Accounts, Role
+from bastion.services.passwords import random_password
 from bastion.services.rules import any_rule
 from bastion.services.tokens import Tokens
 from bastion.services.transfer import RULEPACK, read_rules, store_rules
@@ -33,7 +33,7 @@ def first_credentials(accounts: Accounts, tokens: Tokens) -> FirstCredentials:
     """Makes an admin and a token if there are none."""
     password = token = None
     if not accounts.any():
-        password = secrets.token_urlsafe(15)
+        password = random_password()
         accounts.add(ADMIN, Role.ADMIN, password)
     if not tokens.any():
         token = tokens.create(FIRST_CALLER)

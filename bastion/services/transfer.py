@@ -14,6 +14,7 @@ from bastion.engine.rules import pattern_lines
 from bastion.errors import BastionError, NotFound
 from bastion.models import Rule
 from bastion.rulefile import Remark, RuleFiles, SourceFile, read_rule_files
+from bastion.services.audited_changes import note_when_committed
 from bastion.services.rules import CONTENT, create_rule, update_rule
 
 RULEPACK: Final = Path(__file__).resolve().parent.parent / "rulepack"
@@ -81,6 +82,7 @@ def store_rules(session: Session, read: RuleFiles) -> ImportReport:
         kept = replace(spec, enabled=rule.enabled, category=spec.category or rule.category)
         update_rule(session, rule, {name: getattr(kept, name) for name in CONTENT}, probed=True)
         (same if rule.version == before else changed).append(spec.name)
+    note_when_committed(session, "rules.imported", {"new": len(new), "changed": len(changed), "same": len(same)})
     return ImportReport(tuple(new), tuple(changed), tuple(same), read.notes)
 
 

@@ -1,7 +1,6 @@
 """Every error of the pages as a page."""
 
 import logging
-from uuid import uuid4
 
 from flask import make_response, render_template, request
 from flask_wtf.csrf import CSRFError
@@ -9,6 +8,7 @@ from werkzeug.exceptions import HTTPException
 from werkzeug.wrappers import Response
 
 from bastion.errors import BastionError
+from bastion.security.request_ids import request_id
 
 log = logging.getLogger(__name__)
 
@@ -16,6 +16,7 @@ log = logging.getLogger(__name__)
 def answer_error(error: Exception) -> Response:
     """The page for anything that a view raised, or for an address that there is not."""
     if isinstance(error, CSRFError):
+        log.warning("a form without its token was refused: %s %s", request.method, request.path)
         return _page(400, "The form is out of date", f"{error.description} Go back, load the page again and resend.")
     if isinstance(error, HTTPException):
         if error.response is not None:
@@ -25,10 +26,10 @@ def answer_error(error: Exception) -> Response:
         if error.status >= 500:
             log.error("%s %s: %s", request.method, request.path, error, exc_info=error)
         return _page(error.status, error.status.phrase, str(error))
-    reference = uuid4().hex[:12]
-    log.error("unexpected error %s on %s %s", reference, request.method, request.path, exc_info=error)
-    return _page(500, "Something failed here", f"The log has it under {reference}.")
+    log.error("unexpected error on %s %s", request.method, request.path, exc_info=error)
+    return _page(500, "Something failed here", "It is ours, and the log has it under the id below.")
 
 
 def _page(status: int, title: str, detail: str) -> Response:
-    return make_response(render_template("error.html", status=int(status), title=title, detail=detail), int(status))
+    page = render_template("error.html", status=int(status), title=title, detail=detail, request_id=request_id())
+    return make_response(page, int(status))

@@ -1,6 +1,6 @@
 """The forms. They check shape; what a rule must be is checked where every rule is: ``engine.validation``."""
 
-from typing import Any
+from typing import Any, Final
 
 from flask_wtf import FlaskForm
 from wtforms import (
@@ -17,12 +17,16 @@ from wtforms import (
 from wtforms.validators import DataRequired, Length, Optional
 from wtforms.widgets import HiddenInput
 
-from bastion.engine import Action, RuleSpec, Severity, Views
+from bastion.engine import Action, RuleSpec, Severity, Validator, Views
 from bastion.engine.detectors import PIPELINES
 from bastion.engine.validation import MAX_LENGTH, MAX_TEXT
 from bastion.errors import FieldFault
 from bastion.firewall.analysis import MAX_PROMPT_BYTES, Direction
 from bastion.models import Rule
+from bastion.services.comparing import as_text
+from bastion.services.passwords import MAX_PASSWORD
+from bastion.services.rule_checks import MAX_SAMPLE_CHARACTERS
+from bastion.services.rule_history import MAX_COMMENT
 
 
 def _lines(text: str | None) -> tuple[str, ...]:
@@ -33,9 +37,9 @@ def _lines(text: str | None) -> tuple[str, ...]:
 class LoginForm(FlaskForm):  # type: ignore[misc]
     """Name and password."""
 
-    name = StringField("Name", [DataRequired("Enter your account's name.")])
-    password = PasswordField("Password", [DataRequired("Enter your password.")])
-    next = HiddenField()
+    name = StringField("Name", [DataRequired("Enter your account's name."), Length(max=100)])
+    password = PasswordField("Password", [DataRequired("Enter your password."), Length(max=MAX_PASSWORD)])
+    next = HiddenField(validators=[Length(max=2000)])
     submit = SubmitField("Log in")
 
 
@@ -66,6 +70,12 @@ class RuleForm(FlaskForm):  # type: ignore[misc]
         description="all: the text as sent and every normalised or decoded form of it. raw: only the text as sent, for "
         "a pattern of the disguise itself, such as zero-width characters or a run of base64.",
     )
+    validator = SelectField(
+        "Validator",
+        choices=[SelectChoice("", "none"), *(SelectChoice(one.value) for one in Validator)],
+        default="",
+        description="A check that what the pattern matched must pass to count, such as luhn for card numbers.",
+    )
     category = StringField("Category", [Optional(), Length(max=MAX_LENGTH["category"])])
     cwe_id = StringField("CWE", [Optional(), Length(max=MAX_LENGTH["cwe_id"])], description="Such as CWE-94.")
     author = StringField("Author", [Optional(), Length(max=MAX_LENGTH["author"])])
@@ -75,13 +85,24 @@ class RuleForm(FlaskForm):  # type: ignore[misc]
         "Known false positives", [Optional(), Length(max=MAX_TEXT)], description="One a line."
     )
     enabled = BooleanField("Enabled", default=True)
+    comment = StringField(
+        "Why", [Optional(), Length(max=MAX_COMMENT)], description="For the rule's history: what changes, and for what."
+    )
+    samples = TextAreaField(
+        "Sample texts",
+        [Optional(), Length(max=MAX_SAMPLE_CHARACTERS)],
+        description="One a line; or texts of several lines with a line of --- between them. They are tried, not kept.",
+    )
     version = IntegerField(widget=HiddenInput(), validators=[Optional()])
     submit = SubmitField("Save")
+    check = SubmitField("Check")
 
     @classmethod
     def of(cls, rule: Rule) -> "RuleForm":
         """A form that shows a stored rule; what is submitted replaces it."""
         content = {name: getattr(rule, name) for name in RuleSpec.__slots__}
+        for name in ("severity", "validator"):
+            content[name] = content[name] or ""
         for name in ("tags", "references", "false_positives"):
             content[name] = "\n".join(content[name])
         return cls(data=content)
@@ -96,6 +117,7 @@ class RuleForm(FlaskForm):  # type: ignore[misc]
             "action": Action(self.action.data),
             "severity": Severity(self.severity.data) if self.severity.data else None,
             "views": Views(self.views.data),
+            "validator": Validator(self.validator.data) if self.validator.data else None,
             "category": (self.category.data or "").strip() or None,
             "cwe_id": (self.cwe_id.data or "").strip() or None,
             "author": (self.author.data or "").strip() or None,
@@ -105,11 +127,37 @@ class RuleForm(FlaskForm):  # type: ignore[misc]
             "enabled": self.enabled.data,
         }
 
+    def take(self, name: str, value: Any) -> None:
+        """Shows a value of a rule in place of what was submitted."""
+        self[name].raw_data = None
+        self[name].data = value if isinstance(value, bool) else as_text(value)
+
     def show_faults(self, faults: tuple[FieldFault, ...]) -> None:
         """Puts what the engine refused beside the fields that it refused."""
         for fault in faults:
             field = getattr(self, fault.field, None) or self.name
             field.errors = [*field.errors, fault.message]
+
+
+RULE_FIELDS: Final = {
+    "name": "Name",
+    "details": "Details",
+    "language": "Language",
+    "pattern": "Pattern",
+    "action": "Action",
+    "severity": "Severity",
+    "views": "Views",
+    "validator": "Validator",
+    "category": "Category",
+    "cwe_id": "CWE",
+    "author": "Author",
+    "tags": "Tags",
+    "references": "References",
+    "false_positives": "Known false positives",
+    "enabled": "Enabled",
+    "archived": "Archived",
+}
+"""A rule's fields as pages call them."""
 
 
 class DeleteForm(FlaskForm):  # type: ignore[misc]

@@ -1,25 +1,18 @@
 """How values look in every template."""
 
-from collections.abc import Callable
-from datetime import datetime
+from datetime import UTC, datetime
 from importlib.metadata import version
-from typing import Any, Final
+from typing import Final
 from urllib.parse import urlsplit
 
-from flask import Flask, request
+from flask import Flask
 from flask_login import current_user
 from markupsafe import Markup
-from sqlakeyset import BadBookmark, Page, unserialize_bookmark
 
 from bastion.access import Right
 from bastion.engine.verdict import MAX_SPANS
-from bastion.errors import FieldFault, InvalidInput
-from bastion.models import MAX_ID
 from bastion.web.marked_text import visible
-
-PER_PAGE: Final = 50
-FIRST_YEAR: Final = 1900
-LAST_YEAR: Final = 9998
+from bastion.web.zones import reader_zone
 
 VERSION: Final = version("bastion")
 
@@ -27,18 +20,53 @@ VERSION: Final = version("bastion")
 def add_to(app: Flask) -> None:
     """Filters, globals and whitespace rules for templates."""
     app.jinja_options = {"trim_blocks": True, "lstrip_blocks": True}
-    app.template_filter("utc")(utc_time)
+    # The first is the name that older templates know.
+    app.template_filter("utc")(written_time)
+    app.template_filter("when")(written_time)
+    app.template_filter("brief_time")(brief_time)
+    app.template_filter("minute_time")(minute_time)
+    app.template_filter("plain_time")(plain_time)
     app.template_filter("visible")(visible)
     app.template_filter("weblink")(is_weblink)
-    app.context_processor(lambda: {"may": may, "Right": Right, "version": VERSION, "MAX_SPANS": MAX_SPANS})
+    app.context_processor(
+        lambda: {
+            "may": may,
+            "Right": Right,
+            "version": VERSION,
+            "MAX_SPANS": MAX_SPANS,
+            "zone_name": reader_zone().key,
+        }
+    )
 
 
-def utc_time(moment: datetime | None) -> Markup:
-    """A time element in UTC with its zone said."""
+def written_time(moment: datetime | None) -> Markup:
+    """A time element in the reader's zone, which it names; UTC is beside it."""
+    return _time_element(moment, "%Y-%m-%d %H:%M:%S %Z")
+
+
+def brief_time(moment: datetime | None) -> Markup:
+    """The same without the zone, for a table that names it in its head."""
+    return _time_element(moment, "%Y-%m-%d %H:%M:%S")
+
+
+def minute_time(moment: datetime | None) -> Markup:
+    """The same to the minute, for the ends of a range."""
+    return _time_element(moment, "%Y-%m-%d %H:%M")
+
+
+def plain_time(moment: datetime, spec: str = "%Y-%m-%d %H:%M:%S %Z") -> str:
+    """A time in the reader's zone where no element can be."""
+    return moment.astimezone(reader_zone()).strftime(spec)
+
+
+def _time_element(moment: datetime | None, spec: str) -> Markup:
     if moment is None:
         return Markup("never")
-    return Markup('<time datetime="{}">{} UTC</time>').format(
-        moment.isoformat(timespec="milliseconds"), moment.strftime("%Y-%m-%d %H:%M:%S")
+    utc = moment.astimezone(UTC)
+    return Markup('<time datetime="{}" title="{} UTC">{}</time>').format(
+        utc.isoformat(timespec="milliseconds"),
+        utc.strftime("%Y-%m-%d %H:%M:%S.%f")[:-3],
+        moment.astimezone(reader_zone()).strftime(spec),
     )
 
 
@@ -53,28 +81,3 @@ def is_weblink(text: str) -> bool:
 def may(right: Right) -> bool:
     """Whether who looks at the page has the right."""
     return bool(current_user.is_authenticated and current_user.may(right))
-
-
-def paged(load: Callable[[str | None], Page[Any]]) -> Page[Any]:
-    """The page of a list that begins where the address says, as ``load(bookmark)`` gives it.
-
-    The list must be ordered by a time and an id. Raises ``InvalidInput`` for a place that is none.
-    """
-    bookmark = request.args.get("page") or None
-    if bookmark is not None and not _is_place(bookmark):
-        raise InvalidInput([FieldFault("page", "is not a place in this list")])
-    return load(bookmark)
-
-
-def _is_place(bookmark: str) -> bool:
-    try:
-        place = unserialize_bookmark(bookmark).place
-    except (BadBookmark, ValueError, OverflowError, ArithmeticError):
-        return False
-    if place is None:
-        return True
-    if [type(value) for value in place] != [datetime, int]:
-        return False
-    moment, row = place
-    # Times with a zone, and far enough from the ends of the calendar to be turned into UTC.
-    return moment.tzinfo is not None and FIRST_YEAR <= moment.year <= LAST_YEAR and abs(row) <= MAX_ID

@@ -1,5 +1,6 @@
 """What a load balancer asks."""
 
+import logging
 from typing import Any
 
 from flask import Blueprint
@@ -11,6 +12,11 @@ from bastion.schema import current_revision
 
 blueprint = Blueprint("probes", __name__)
 
+log = logging.getLogger(__name__)
+
+LITTLE_ROOM = 64 * 1024 * 1024
+"""Bytes: with less on the disk or in the spool, somebody should look."""
+
 
 @blueprint.get("/healthz")
 def healthz() -> dict[str, str]:
@@ -20,11 +26,36 @@ def healthz() -> dict[str, str]:
 
 @blueprint.get("/readyz")
 def readyz() -> tuple[dict[str, Any], int]:
-    """Whether texts can be judged and recorded, and how many rules are skipped. 503 when not."""
+    """Whether texts can be judged and their events kept, and what is not as it should be. 503 when they cannot."""
+    recorder = runtime().firewall.recorder
+    waiting, room = recorder.spool.waiting(), recorder.spool.room()
     try:
-        revision = current_revision()
         rule_set = runtime().firewall.rules.current()
-    except (SQLAlchemyError, RulesUnavailable):
+    except RulesUnavailable:
         return {"status": "unavailable", "database": "cannot be reached"}, 503
-    status = "degraded" if rule_set.skipped else "ok"
-    return {"status": status, "revision": revision, "rules": rule_set.rules, "rules_skipped": rule_set.skipped}, 200
+    revision = None if recorder.away else _revision()
+    can_store = revision is not None
+    state: dict[str, Any] = {
+        "status": "ok",
+        "database": "ok" if can_store else "takes no events",
+        "revision": revision,
+        "rules": rule_set.rules,
+        "rules_skipped": rule_set.skipped,
+        "spool_events": waiting.events,
+        "spool_since": waiting.since.isoformat(timespec="seconds") if waiting.since else None,
+        "spool_room_bytes": room,
+    }
+    if not can_store and room < 1:
+        return {**state, "status": "unavailable"}, 503
+    if not can_store or rule_set.skipped or waiting.events or room < LITTLE_ROOM:
+        state["status"] = "degraded"
+    return state, 200
+
+
+def _revision() -> str | None:
+    """The database's revision; ``None`` when it cannot be asked."""
+    try:
+        return current_revision()
+    except SQLAlchemyError as error:
+        log.error("the database cannot be asked for its revision: %s", type(error).__name__)
+        return None

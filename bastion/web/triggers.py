@@ -1,31 +1,41 @@
-"""Triggers: what fired, by rule."""
+"""Triggers: what fired, and what was made of it."""
 
-from flask import Blueprint, render_template, request
+from typing import Final
 
-from bastion.errors import FieldFault, InvalidInput
-from bastion.extensions import db
-from bastion.models import MAX_ID
+from flask import Blueprint
+from werkzeug.wrappers import Response
+
 from bastion.services import triggers
-from bastion.web.presentation import PER_PAGE, paged
+from bastion.services.search.facets import trigger_facets
+from bastion.services.search.trigger_fields import TRIGGERS
+from bastion.web.list_pages import ListKind, show_facets, show_list, stream_export
 
 blueprint = Blueprint("triggers", __name__, url_prefix="/triggers")
 
+KIND: Final = ListKind(
+    "triggers",
+    TRIGGERS,
+    triggers.trigger_rows,
+    trigger_facets,
+    triggers.EXPORTED,
+    triggers.trigger_records,
+    {"rule": ("rule", "#")},
+)
+
 
 @blueprint.get("/")
-def index() -> str:
-    """The newest triggers, of all rules or of one."""
-    session = db.session()
-    rule_id = _rule_id()
-    page = paged(lambda place: triggers.page_of_triggers(session, rule_id=rule_id, per_page=PER_PAGE, bookmark=place))
-    return render_template(
-        "triggers/index.html", page=page, rule_id=rule_id, by_rule=triggers.rules_by_triggers(session)
-    )
+def index() -> str | Response:
+    """The triggers that the address says, newest first."""
+    return show_list(KIND, lambda _session, _state: {})
 
 
-def _rule_id() -> int | None:
-    given = request.args.get("rule") or None
-    if given is None:
-        return None
-    if not (given.isascii() and given.isdigit() and len(given) < 20 and int(given) <= MAX_ID):
-        raise InvalidInput([FieldFault("rule", "wants a rule's id")])
-    return int(given)
+@blueprint.get("/facets")
+def facets() -> str:
+    """The list's counts."""
+    return show_facets(KIND)
+
+
+@blueprint.get("/export.<suffix>")
+def export(suffix: str) -> Response:
+    """The list as a file."""
+    return stream_export(KIND, suffix)

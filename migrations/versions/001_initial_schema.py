@@ -10,6 +10,7 @@ branch_labels = None
 depends_on = None
 
 NOW = sa.text("CURRENT_TIMESTAMP")
+ADDED = {"rules": (), "events": (), "rule_triggers": ()}
 
 
 def upgrade() -> None:

@@ -4,6 +4,7 @@ import sqlalchemy as sa
 from alembic import op
 
 from bastion.models import Json, UtcDateTime
+from bastion.schema.rewriting import altered_rules
 
 revision = "003_rule_life"
 down_revision = "002_one_uuid_index"
@@ -12,6 +13,7 @@ depends_on = None
 
 TEXTS = ("tags", "references", "false_positives")
 DOCUMENTS = ("samples", "exceptions", "history")
+ADDED = {"rules": ("version", "author", *TEXTS, *DOCUMENTS, "archived_at")}
 
 
 def upgrade() -> None:
@@ -27,6 +29,6 @@ def upgrade() -> None:
 
 def downgrade() -> None:
     op.drop_index("ix_rules_updated_at_version", "rules")
-    with op.batch_alter_table("rules") as rules:
-        for name in ("archived_at", *DOCUMENTS, *TEXTS, "author", "version"):
+    with altered_rules() as rules:
+        for name in reversed(ADDED["rules"]):
             rules.drop_column(name)

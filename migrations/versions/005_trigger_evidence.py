@@ -10,9 +10,16 @@ down_revision = "004_event_identity"
 branch_labels = None
 depends_on = None
 
+ADDED = {
+    "rule_triggers": (
+        *("rule_version", "action", "severity", "spans", "view"),
+        *("disposition", "note", "reviewed_by", "reviewed_at"),
+    )
+}
 
-def columns() -> list[sa.Column]:
-    return [
+
+def upgrade() -> None:
+    for column in (
         sa.Column("rule_version", sa.Integer),
         sa.Column("action", sa.String(50)),
         sa.Column("severity", sa.String(50)),
@@ -22,15 +29,11 @@ def columns() -> list[sa.Column]:
         sa.Column("note", sa.Text),
         sa.Column("reviewed_by", sa.String(255)),
         sa.Column("reviewed_at", UtcDateTime),
-    ]
-
-
-def upgrade() -> None:
-    for column in columns():
+    ):
         op.add_column("rule_triggers", column)
 
 
 def downgrade() -> None:
     with op.batch_alter_table("rule_triggers") as triggers:
-        for column in reversed(columns()):
-            triggers.drop_column(column.name)
+        for name in reversed(ADDED["rule_triggers"]):
+            triggers.drop_column(name)

@@ -2,6 +2,9 @@
 
 from alembic import op
 
+from bastion.schema.batches import say_long
+from bastion.schema.concurrently import build_index, outside_transactions
+
 revision = "009_list_indexes"
 down_revision = "008_times_with_zone"
 branch_labels = None
@@ -17,8 +20,16 @@ INDEXES = (
 
 
 def upgrade() -> None:
-    for name, table, columns in INDEXES:
-        op.create_index(name, table, columns)
+    if op.get_context().dialect.name == "postgresql":
+        with outside_transactions():
+            for name, table, columns in INDEXES:
+                build_index(name, table, columns)
+            # Types that changed lost their statistics, and the lists' plans come from them.
+            op.execute("ANALYZE rules, events, rule_triggers")
+    else:
+        for name, table, columns in INDEXES:
+            say_long(op.get_bind(), table, f"building {name} on")
+            op.create_index(name, table, columns)
 
 
 def downgrade() -> None:

@@ -3,10 +3,14 @@
 import sqlalchemy as sa
 from alembic import op
 
+from bastion.schema.rewriting import altered_rules
+
 revision = "010_rule_views"
 down_revision = "009_list_indexes"
 branch_labels = None
 depends_on = None
+
+ADDED = {"rules": ("views",)}
 
 
 def upgrade() -> None:
@@ -14,6 +18,5 @@ def upgrade() -> None:
 
 
 def downgrade() -> None:
-    # Reflection does not see AUTOINCREMENT, which the table would lose with the copy.
-    with op.batch_alter_table("rules", table_kwargs={"sqlite_autoincrement": True}) as rules:
+    with altered_rules() as rules:
         rules.drop_column("views")

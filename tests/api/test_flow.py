@@ -4,12 +4,16 @@ import base64
 import hashlib
 
 import pytest
+import sqlalchemy as sa
+from flask import Flask
 from flask.testing import FlaskClient
 from sqlalchemy.orm import Session
 
 from bastion.engine import Action, Views
 from bastion.engine.views import uncovering
 from bastion.models import Event, RuleTrigger
+from bastion.runtime import Runtime
+from bastion.services.tokens import Scope
 from tests.factories import stored_rule
 
 RUN = "/api/v1/flow/run"
@@ -252,3 +256,16 @@ def test_the_list_of_flows_has_aidr_bastions_shape(api: FlaskClient) -> None:
     assert [flow["flow_name"] for flow in flows] == ["default", "base_audit"]
     assert flows[0]["pipelines"][0]["id"] == "rule"
     assert set(flows[0]["pipelines"][0]) == {"id", "name", "enabled", "description"}
+
+
+def test_a_tokens_source_is_its_events_source(app: Flask, parts: Runtime, session: Session) -> None:
+    client = app.test_client()
+    client.environ_base["HTTP_X_API_KEY"] = parts.tokens.create("chat", [Scope.ANALYZE], source="gateway")
+
+    assert client.post("/api/v1/flow/run", json={"prompt": "x"}).status_code == 200
+    assert client.post("/api/v1/flow/run", json={"prompt": "x", "source": "gateway"}).status_code == 200
+    refused = client.post("/api/v1/flow/run", json={"prompt": "x", "source": "payroll"})
+
+    assert (refused.status_code, refused.get_json()["error"]) == (403, "foreign_source")
+    assert refused.get_json()["errors"][0]["field"] == "source"
+    assert session.scalars(sa.select(Event.source)).all() == ["gateway", "gateway"]

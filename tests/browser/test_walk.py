@@ -36,6 +36,8 @@ def test_log_in_edit_a_rule_analyse_see_the_event(browser: Browser, server: Serv
     assert analyse(page, server, text) == "allow"
 
     page.get_by_role("link", name="Rules", exact=True).click()
+    page.get_by_label("Search rules").fill('"forget what came before"')
+    page.get_by_label("Search rules").press("Enter")
     page.get_by_role("link", name="Instruction override: forget what came before").click()
     page.get_by_role("link", name="Edit").click()
     page.get_by_label("Name").fill("A word of mine")

@@ -5,11 +5,9 @@ import sys
 import unicodedata
 from collections.abc import Callable
 from dataclasses import replace
-from pathlib import Path
 from random import Random
 
 import pytest
-import yaml
 from hypothesis import assume, example, given, reject, settings
 
 from bastion.engine.detectors.regex_rules import RegexDetector
@@ -19,10 +17,11 @@ from bastion.services.transfer import RULEPACK, read_rules
 from tests.conftest import ROOT
 from tests.engine.fuzz import Tally, by_detector, by_loop, disagreement, run_batch
 from tests.engine.grammar import disguise, searches
+from tests.shipped_samples import shipped_samples
 
 BATCHES, CASES = 42, 4000
 PATTERNS = tuple(filed.spec.pattern for filed in read_rules(RULEPACK).rules)
-SAMPLES = yaml.safe_load((Path(__file__).parent.parent / "rulepack_samples.yml").read_text("utf-8"))
+SAMPLES = shipped_samples()
 PROSE = (
     "The K\u2011Team’s “spring clean” is at 10:30\u00a0a.m. – bring gloves, 2\u00a0buckets and a\u00a0rake. 🧹🪣",
     "Kelvin wrote: the lab ran at 293\u00a0\u212a, not 20\u00a0℃; please ignore the previous figures in table\u00a0Ⅷ.",

@@ -5,11 +5,13 @@ import time
 from collections.abc import Collection, Sequence
 
 import pytest
+import regex
 
 from bastion.engine import RuleSpec, Views
 from bastion.engine.compilation import compile_expressions
+from bastion.engine.detectors import regex_rules
 from bastion.engine.detectors.regex_rules import MAX_SCAN_SECONDS, USUAL_LENGTH, RegexDetector
-from bastion.engine.dialect import pattern_faults
+from bastion.engine.dialect import compile_expression, pattern_faults
 from bastion.engine.layers import Compiler, Layer, compile_here, compile_signs, load
 from bastion.engine.prefilters import prefilter
 from bastion.engine.verdict import Match
@@ -431,3 +433,17 @@ def test_without_a_prefilter_nothing_is_certain_to_match() -> None:
 
     assert matches == ()
     assert [fault.rule for fault in faults] == [endless]
+
+
+def test_compiling_an_expression_for_the_first_time_costs_its_rule_no_time(monkeypatch: pytest.MonkeyPatch) -> None:
+    def slowly(source: str) -> regex.Pattern[str]:
+        ends = time.thread_time() + 0.2
+        while time.thread_time() < ends:
+            pass
+        return compile_expression(source)
+
+    rules = [rule_spec(pattern=f"key{number}") for number in range(3)]
+    detector = RegexDetector(rules, rule_seconds=0.1, scan_seconds=0.15)
+    monkeypatch.setattr(regex_rules, "compile_expression", slowly)
+
+    assert len(detector.scan("key0 key1 key2").matches) == 3

@@ -38,7 +38,11 @@ def one_flow(**given: Any) -> Flow:
 
 
 def test_there_are_flows_without_a_file() -> None:
-    assert list(load_flows(None)) == [Flow("default", ("rule",)), Flow("base_audit", ("rule",))]
+    assert list(load_flows(None)) == [
+        Flow("default", ("rule",)),
+        Flow("base_audit", ("rule",)),
+        Flow("injection_only", ("rule",), exclude_categories=frozenset({"pii", "secret", "secrets"})),
+    ]
 
 
 def test_an_empty_file_leaves_the_built_in_flows() -> None:
@@ -51,6 +55,7 @@ def test_aidr_bastions_file_is_read_and_what_does_not_run_here_is_listed() -> No
     assert [(flow.name, flow.pipelines, flow.unavailable) for flow in flows] == [
         ("default", ("rule",), ("similarity", "openai")),
         ("base_audit", ("rule",), ()),
+        ("injection_only", ("rule",), ()),
         ("code_audit", ("rule",), ("code_analysis",)),
         ("full_scan", ("rule",), ("similarity", "llm", "code_analysis", "ml")),
         ("vectors", (), ("similarity", "ml")),
@@ -77,7 +82,9 @@ def test_a_file_replaces_the_built_in_flow_of_that_name_alone() -> None:
 def test_an_unknown_flow_lists_the_known_ones(name: str) -> None:
     flows = flows_of([{"pipeline_flow": "mine", "pipelines": ["rule"]}])
 
-    with pytest.raises(NotFound, match=f"there is no flow '{name}'; there are: default, base_audit, mine"):
+    with pytest.raises(
+        NotFound, match=f"there is no flow '{name}'; there are: default, base_audit, injection_only, mine"
+    ):
         flows.get(name)
 
 
@@ -192,3 +199,7 @@ def test_a_flow_whose_name_cannot_be_stored_or_seen_is_refused(tmp_path: Path, n
 
     with pytest.raises(SettingsError, match="pipeline_flow"):
         load_flows(path)
+
+
+def test_categories_that_a_flow_leaves_out_are_asked_for_in_lower_case() -> None:
+    assert one_flow(exclude_categories=["PII", "Jailbreak"]).exclude_categories == {"pii", "jailbreak"}

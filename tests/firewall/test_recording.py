@@ -12,12 +12,12 @@ from sqlalchemy.orm import Session
 from bastion.engine import Action
 from bastion.errors import NotRecorded
 from bastion.firewall.analysis import Analysis, Firewall, Submission, answer
-from bastion.firewall.recording import EventRecord
-from bastion.models import Event, Rule, RuleTrigger, new_uid
+from bastion.models import Event, Rule, RuleTrigger
 from bastion.runtime import Runtime
 from bastion.services.rules import delete_rule
 from bastion.settings import SavePrompt
 from tests.factories import stored_rule
+from tests.firewall.test_spool import record
 
 MAIL = r"\b[a-z]+@example\.org\b"
 Saving = Callable[[SavePrompt], Firewall]
@@ -29,7 +29,7 @@ def saving(parts: Runtime) -> Saving:
     own = parts.firewall
 
     def make(save: SavePrompt) -> Firewall:
-        return Firewall(own.flows, own.rules, own.recorder, save)
+        return Firewall(own.flows, own.rules, own.recorder, save, own.metrics)
 
     return make
 
@@ -51,6 +51,16 @@ def results_of(event: Event) -> list[dict[str, object]]:
     """The rules that the event's ``pipeline_results`` say have matched."""
     assert event.pipeline_results is not None
     return [found for pipeline in event.pipeline_results["pipelines"] for found in pipeline["triggered_rules"]]
+
+
+def test_what_a_flow_leaves_out_is_masked_all_the_same(session: Session, saving: Saving) -> None:
+    stored_rule(session, pattern=MAIL, category="pii")
+
+    analysis = saving(SavePrompt.REDACTED).analyze(Submission("write to anna@example.org", "injection_only"))
+
+    event = event_of(session, analysis)
+    assert (event.status, event.prompt) == ("allow", "write to ████████████████")
+    assert "anna@" not in everything_of(session, event)
 
 
 def test_the_text_is_kept_as_it_is_unless_told_otherwise(session: Session, parts: Runtime) -> None:
@@ -224,27 +234,47 @@ def test_a_database_that_fails_leaves_nothing_half_stored(session: Session, part
     session.execute(sa.text(f"ALTER TABLE {table} RENAME TO away"))
     session.commit()
 
-    with pytest.raises(NotRecorded, match="the event could not be stored"):
-        parts.firewall.analyze_all([Submission("innocent"), Submission("ignore previous")])
+    spooled = parts.firewall.analyze_all([Submission("ignore previous"), Submission("innocent ignore")])
 
+    assert [(one.event_id, one.spooled, one.status) for one in spooled] == [(None, True, "block")] * 2
     session.execute(sa.text(f"ALTER TABLE away RENAME TO {table}"))
     session.commit()
-    assert [event.id for event in session.scalars(sa.select(Event))] == [before.event_id]
-    assert session.query(RuleTrigger).count() == 0
+    while parts.firewall.recorder.spool.waiting().events:
+        session.rollback()
+    stored = {event.uid: event for event in session.scalars(sa.select(Event))}
+    assert set(stored) == {one.uid for one in (before, *spooled)}
+    assert [len(stored[one.uid].triggers) for one in spooled] == [1, 1]
     assert parts.firewall.analyze(Submission("ignore previous")).event_id is not None
 
 
-def test_one_event_that_cannot_be_stored_takes_the_others_with_it(session: Session, parts: Runtime) -> None:
+def test_one_event_that_cannot_be_stored_takes_the_others_of_its_call_with_it(session: Session, parts: Runtime) -> None:
     rule_id = stored_rule(session).id
-    good = {"uid": new_uid(), "status": "allow", "flow_name": "default"}
-    trigger = {"rule_id": rule_id, "pipeline_name": "rule"}
+    good, bad = record("good", rule_id), record("bad")
+    bad.event["status"] = None
 
-    with pytest.raises(NotRecorded, match="IntegrityError"):
-        parts.firewall.recorder.record([EventRecord(good, [trigger]), EventRecord({**good, "status": None})])
+    with pytest.raises(NotRecorded, match="could not be stored"):
+        parts.firewall.recorder.record([good, bad])
     assert (session.query(Event).count(), session.query(RuleTrigger).count(), session.query(Rule).count()) == (0, 0, 1)
+    assert parts.firewall.recorder.spool.waiting().events == 0
 
-    (event_id,) = parts.firewall.recorder.record([EventRecord(good, [trigger])])
+    (event_id,) = parts.firewall.recorder.record([good])
     assert session.get_one(Event, event_id).triggers[0].rule_id == rule_id
+
+
+def test_calls_that_are_stored_together_fail_alone(session: Session, parts: Runtime) -> None:
+    bad = record("bad")
+    bad.event["status"] = None
+    parts.firewall.recorder.start()
+    tasks = [[record("a")], [bad], [record("b"), record("c")]]
+
+    first, failed, last = parts.firewall.recorder._store_together(lambda: tasks)
+
+    assert isinstance(failed, NotRecorded)
+    assert [event.prompt for event in session.scalars(sa.select(Event).order_by(Event.id))] == ["a", "b", "c"]
+    assert isinstance(first, list)
+    assert isinstance(last, list)
+    assert len(first) == 1
+    assert len(last) == 2
 
 
 def test_what_comes_out_of_masking_is_masked_too(session: Session, saving: Saving) -> None:

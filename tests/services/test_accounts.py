@@ -7,8 +7,10 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from argon2 import PasswordHasher
 
 from bastion.errors import Conflict, InvalidInput, NotFound, SettingsError
+from bastion.services import accounts as accounts_module
 from bastion.services.accounts import Accounts, Role
 
 PASSWORD = "correct horse battery staple"
@@ -84,7 +86,9 @@ def test_a_short_password_is_refused(accounts: Accounts, password: str) -> None:
     assert accounts.log_in("anna", PASSWORD)
 
 
-@pytest.mark.parametrize("password", ["a" * 12, "пароль из слов", " " * 12, "x" * 10_000])
+@pytest.mark.parametrize(
+    "password", ["пароль из слов", "jx7Q-b2mZ!pw", " two words  and blanks ", "long, longer, " * 73]
+)
 def test_a_long_password_is_taken_whole(accounts: Accounts, password: str) -> None:
     accounts.add("new", Role.VIEWER, password)
 
@@ -195,6 +199,66 @@ def test_a_disabled_account_is_nobody(accounts: Accounts, instance: Path) -> Non
     assert accounts.get("anna") is None
     assert accounts.log_in("anna", PASSWORD) is None
     assert accounts.get("noise")
+
+
+def test_roles_change_and_accounts_rest_and_return(accounts: Accounts, instance: Path) -> None:
+    elsewhere = Accounts(instance)
+    before = elsewhere.get("anna")
+    accounts.set_role("anna", Role.VIEWER)
+    now = elsewhere.get("anna")
+    assert now is not None
+    assert now.role is Role.VIEWER
+
+    accounts.disable("anna")
+    assert elsewhere.get("anna") is None
+    assert elsewhere.log_in("anna", PASSWORD) is None
+    accounts.enable("anna")
+    after = elsewhere.log_in("anna", PASSWORD)
+    assert after is not None
+    assert before is not None
+    assert after.stamp != before.stamp, "sessions from before would come back"
+    for change in (accounts.disable, accounts.enable, lambda name: accounts.set_role(name, Role.VIEWER)):
+        with pytest.raises(NotFound, match="'nobody'"):
+            change("nobody")
+
+
+def test_the_last_admin_stays_one(accounts: Accounts) -> None:
+    for change in (accounts.disable, lambda name: accounts.set_role(name, Role.ANALYST)):
+        with pytest.raises(Conflict, match="last admin"):
+            change("noise")
+    accounts.set_password("noise", PASSWORD)
+    accounts.set_role("anna", Role.ADMIN)
+    accounts.disable("noise")
+    with pytest.raises(Conflict, match="last admin"):
+        accounts.disable("anna")
+
+
+@pytest.mark.parametrize("password", ["password1234", "aaaaaaaaaaaa", "bastionbastion", "annaannaanna", "qwertyuiop12"])
+def test_a_password_that_is_easily_guessed_is_refused(accounts: Accounts, password: str) -> None:
+    with pytest.raises(InvalidInput, match="easily guessed"):
+        accounts.set_password("anna", password)
+
+
+def test_a_password_has_an_end(accounts: Accounts) -> None:
+    with pytest.raises(InvalidInput, match="at most 1024 characters"):
+        accounts.set_password("anna", "word and " * 200)
+
+
+def test_the_decoy_costs_what_a_password_costs_and_older_hashes_are_renewed(accounts: Accounts, instance: Path) -> None:
+    def stored() -> str:
+        return str(json.loads((instance / "accounts.json").read_text())["anna"]["password"])
+
+    parameters = "$argon2id$v=19$m=19456,t=2,p=1$"
+    assert stored().startswith(parameters)
+    assert accounts_module._DECOY.startswith(parameters)
+    before = accounts.get("anna")
+    edit(instance, "anna", password=PasswordHasher(time_cost=1, memory_cost=8, parallelism=1).hash(PASSWORD))
+
+    assert accounts.log_in("anna", "wrong") is None
+    assert not stored().startswith(parameters)
+    assert accounts.log_in("anna", PASSWORD) == before
+    assert stored().startswith(parameters)
+    assert accounts.log_in("anna", PASSWORD) == before
 
 
 def test_a_file_that_is_gone_holds_nobody(accounts: Accounts, instance: Path) -> None:

@@ -11,9 +11,10 @@ from typing import Any
 
 import pytest
 
-from bastion.errors import Conflict, InvalidInput, SettingsError
+from bastion.errors import Conflict, InvalidInput, NotFound, SettingsError
 from bastion.models import utc_now
-from bastion.services.tokens import Scope, Token, Tokens
+from bastion.services.shared_state import SharedState
+from bastion.services.tokens import Scope, Token, Tokens, lifetime_of
 
 
 @pytest.fixture
@@ -138,6 +139,56 @@ def test_a_token_that_was_taken_out_of_the_file_is_no_longer_found(tokens: Token
     (instance / "tokens.json").write_text(json.dumps(content))
 
     assert tokens.find(clear) is None
+
+
+def test_a_revoked_token_is_unknown_to_everybody_at_once(tokens: Tokens, instance: Path) -> None:
+    clear, noise = tokens.create("chat"), tokens.create("other")
+    elsewhere = Tokens(instance)
+    assert elsewhere.find(clear)
+
+    tokens.revoke("chat")
+
+    assert elsewhere.find(clear) is None
+    assert elsewhere.find(noise)
+    with pytest.raises(NotFound, match="'chat'"):
+        tokens.revoke("chat")
+
+
+def test_a_source_belongs_to_its_token(tokens: Tokens) -> None:
+    found = tokens.find(tokens.create("chat", [Scope.ANALYZE], source="chat-gateway"))
+
+    assert found == Token("chat", frozenset({Scope.ANALYZE}), "chat-gateway")
+    with pytest.raises(InvalidInput, match=r"^source: "):
+        tokens.create("bad", source="a\nb")
+
+
+@pytest.mark.parametrize(("text", "seconds"), [("90d", 7776000), ("12h", 43200), (" 30m ", 1800), ("2w", 1209600)])
+def test_a_lifetime_is_a_number_and_a_unit(text: str, seconds: int) -> None:
+    assert lifetime_of(text).total_seconds() == seconds
+
+
+@pytest.mark.parametrize("text", ["", "90", "d", "0d", "-1d", "1.5h", "999999d", "90d90d", "1y", "\u0669d"])
+def test_a_senseless_lifetime_is_refused(text: str) -> None:
+    with pytest.raises(InvalidInput, match=r"^expires: wants a number of m, h, d or w"):
+        lifetime_of(text)
+
+
+def test_the_last_use_is_known_and_the_file_is_not_written_for_it(instance: Path) -> None:
+    state = SharedState(instance / "state.db")
+    tokens = Tokens(instance, state=state)
+    clear, _ = tokens.create("chat"), tokens.create("idle")
+    written = (instance / "tokens.json").stat().st_mtime_ns
+    before = utc_now() - timedelta(seconds=1)
+
+    for _ in range(3):
+        assert tokens.find(clear)
+
+    used = Tokens(instance, state=state).last_used()
+    assert list(used) == ["chat"]
+    assert before < used["chat"] <= utc_now()
+    assert (instance / "tokens.json").stat().st_mtime_ns == written
+    tokens.revoke("chat")
+    assert not tokens.last_used()
 
 
 def _create_ten(instance: Path, prefix: str) -> None:

@@ -36,11 +36,11 @@ def log_in(client: FlaskClient, target: str = "", password: str = PASSWORD) -> t
 
 
 def test_a_right_password_opens_the_page_that_was_asked_for(client: FlaskClient) -> None:
-    wanted = client.get("/rules/?category=pii").headers["Location"]
-    assert wanted == "/login?next=/rules/?category%3Dpii"
+    wanted = client.get("/rules/?q=pii").headers["Location"]
+    assert wanted == "/login?next=/rules/?q%3Dpii"
 
-    assert log_in(client, "/rules/?category=pii") == (302, "/rules/?category=pii")
-    assert client.get("/rules/?category=pii").status_code == 200
+    assert log_in(client, "/rules/?q=pii") == (302, "/rules/?q=pii")
+    assert client.get("/rules/?q=pii").status_code == 200
 
 
 def test_a_wrong_password_and_an_unknown_name_are_told_the_same(client: FlaskClient) -> None:
@@ -103,7 +103,7 @@ def test_a_form_without_its_token_is_refused(client: FlaskClient, path: str) -> 
     log_in(client)
 
     assert client.post(path, data={"name": "x"}).status_code in (302, 400)
-    client.delete_cookie("session")
+    client.delete_cookie("bastion")
     answer = client.post(path, data={"name": "ada", "password": PASSWORD})
     assert answer.status_code == 400 or answer.headers["Location"].startswith("/login")
     assert client.get("/").status_code == 302

@@ -110,26 +110,6 @@ def test_clearing_the_box_disables(analyst: FlaskClient, session: Session) -> No
     assert rule.enabled is False
 
 
-def test_two_editors_both_keep_their_text(analyst: FlaskClient, session: Session) -> None:
-    rule = stored_rule(session, name="Original")
-    analyst.post(f"/rules/{rule.id}/edit", data=FORM | {"version": "1", "name": "Theirs"})
-    mine = FORM | {"version": "1", "name": "Mine", "pattern": "mine", "views": "all"}
-
-    answer = analyst.post(f"/rules/{rule.id}/edit", data=mine)
-
-    page = answer.get_data(as_text=True)
-    assert answer.status_code == 409
-    assert "Theirs" in page
-    assert 'value="Mine"' in page
-    assert '<th scope="row">Views</th><td class="compared">raw</td><td class="compared">all</td>' in page
-    assert 'name="version" type="hidden" value="2"' in page
-    session.expire_all()
-    assert rule.name == "Theirs"
-    analyst.post(f"/rules/{rule.id}/edit", data=FORM | {"version": "2", "name": "Mine"})
-    session.expire_all()
-    assert (rule.name, rule.version) == ("Mine", 3)
-
-
 def test_a_rule_is_switched_off_and_on(analyst: FlaskClient, session: Session) -> None:
     rule = stored_rule(session)
 
@@ -149,8 +129,8 @@ def test_an_archived_rule_leaves_the_list_and_comes_back_disabled(analyst: Flask
 
     analyst.post(f"/rules/{rule.id}/archive")
 
-    assert "Old hand" not in analyst.get("/rules/").get_data(as_text=True).split("</div>", 2)[2].split("<table")[1]
-    archived = analyst.get("/rules/?archived=1").get_data(as_text=True)
+    assert "Old hand" not in analyst.get("/rules/").get_data(as_text=True).split("<table")[1]
+    archived = analyst.get("/rules/?q=is:archived").get_data(as_text=True)
     assert "Old hand" in archived
     assert "Young hand" not in archived
     analyst.post(f"/rules/{rule.id}/restore")
@@ -176,7 +156,10 @@ def test_the_list_narrows_to_a_category(analyst: FlaskClient, session: Session) 
     stored_rule(session, name="Card numbers", category="pii")
     stored_rule(session, name="Overrides", category="injection", action=Action.NOTIFY)
 
-    rows = analyst.get("/rules/?category=pii").get_data(as_text=True).split("<tbody>")[1]
+    answer = analyst.get("/rules/?category=pii")
+
+    assert answer.headers["Location"] == "/rules/?q=category%3Apii"
+    rows = analyst.get(answer.headers["Location"]).get_data(as_text=True).split("<tbody>")[1]
 
     assert "Card numbers" in rows
     assert "Overrides" not in rows
@@ -194,7 +177,11 @@ def test_what_a_rule_says_is_text_and_never_markup(analyst: FlaskClient, session
         pattern="<script>",
     )
 
-    for path in ("/rules/", f"/rules/{rule.id}", f"/rules/{rule.id}/edit", f"/rules/{rule.id}/delete"):
+    analyst.post(f"/rules/{rule.id}/edit", data=FORM | {"version": "1", "comment": hostile, "author": hostile})
+    stored_event(session, rules=(rule,), source=hostile, prompt=hostile)
+
+    pages = ("", "/edit", "/delete", "/pattern", "/activity", "/triggers", "/history")
+    for path in ("/rules/", "/rules/?q=<script>", *(f"/rules/{rule.id}{page}" for page in pages)):
         page = analyst.get(path).get_data(as_text=True)
         assert hostile not in page
         assert 'href="javascript' not in page

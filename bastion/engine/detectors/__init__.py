@@ -3,13 +3,14 @@
 A new one is a module beside this file with a class that fits ``Detector``, and a row in ``PIPELINES``.
 """
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Collection, Iterable
 from dataclasses import dataclass
 from typing import Final, Protocol
 
 from bastion.engine.layers import Compiler
 from bastion.engine.patterns import PatternError
 from bastion.engine.rules import RuleSpec
+from bastion.engine.tracing import Explained
 from bastion.engine.verdict import Findings, RuleFault, Span
 
 
@@ -28,8 +29,11 @@ class Detector(Protocol):
     def unproven(self) -> int:
         """How many expressions no self-test covers."""
 
-    def scan(self, text: str) -> Findings:
-        """The rules that match, and those that could not finish."""
+    def scan(self, text: str, without: Collection[str] = ()) -> Findings:
+        """The rules that match, and those that could not finish. Rules of the categories ``without`` are not asked."""
+
+    def explain(self, text: str, without: Collection[str] = ()) -> Explained:
+        """The same, and how it was come to."""
 
     def every_span(self, rule: RuleSpec, text: str) -> tuple[Span, ...] | None:
         """All spans of one rule, however many; ``None`` when they could not be found in time."""

@@ -7,6 +7,7 @@ whether, and where. The signs by which a disguise is known are found by the same
 import time
 from collections import defaultdict
 from collections.abc import Collection, Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from itertools import islice
 from typing import Final, NamedTuple
 
@@ -17,6 +18,8 @@ from bastion.engine.dialect import compile_expression
 from bastion.engine.layers import Compiler, Layer, compile_here
 from bastion.engine.projection import project
 from bastion.engine.rules import RuleSpec, Views, pattern_lines
+from bastion.engine.tracing import Explained, Timed, Trace
+from bastion.engine.validators import Validator, accepts
 from bastion.engine.verdict import MAX_SPANS, RAW_VIEW, Findings, Match, RuleFault, Span
 from bastion.engine.views import DISGUISES, Uncovering, View
 
@@ -67,6 +70,14 @@ class _Timer:
             self._scan_ends = now + self._scan_seconds
         return self._scan_ends - now
 
+    @contextmanager
+    def stopped(self) -> Iterator[None]:
+        """What is done here is not the text's doing."""
+        began = time.monotonic()
+        yield
+        if self._scan_ends is not None:
+            self._scan_ends += time.monotonic() - began
+
 
 class RegexDetector:
     """Every expression of every rule, found in one pass and confirmed on the text."""
@@ -103,24 +114,54 @@ class RegexDetector:
         self._layers = _placed(layers, uses)
         self._searches: dict[str, regex.Pattern[str]] = {}
 
-    def scan(self, text: str) -> Findings:
+    def scan(self, text: str, without: Collection[str] = ()) -> Findings:
         """The rules that match, with their first ``MAX_SPANS`` spans in the first view that shows them.
 
-        A rule that ran out of time is a fault, unless it had matched before, or a translation that widens nothing
-        was found in ASCII text: then it has matched, though perhaps nobody knows where. Rules that are not reached
-        within the time of one scan have run out of it too.
+        Rules of the categories ``without`` are not asked. A rule that ran out of time is a fault, unless it had matched
+        before, or a translation that widens nothing was found in ASCII text: then it has matched, though perhaps nobody
+        knows where (a rule with a validator has not). Rules that are not reached within the time of one scan have run
+        out of it too.
         """
+        uncovering = Uncovering(text)
+        return self._judged(text, uncovering, self._views(uncovering, uncovering), without)
+
+    def explain(self, text: str, without: Collection[str] = ()) -> Explained:
+        """The findings of ``scan``, with the views of the text and the time that each stage took."""
+        uncovering = Uncovering(text)
+        views = Timed(uncovering)
+        passes = Timed(self._views(uncovering, views))
+        began = time.perf_counter()
+        findings = self._judged(text, uncovering, passes, without)
+        seconds = time.perf_counter() - began
+        return Explained(
+            findings,
+            Trace(
+                views=tuple(views.came),
+                candidates=tuple(len(wanted) for _, wanted in passes.came),
+                uncovering=views.seconds,
+                passes=passes.seconds - views.seconds,
+                confirming=seconds - passes.seconds,
+            ),
+        )
+
+    def _judged(
+        self,
+        text: str,
+        uncovering: Uncovering,
+        views: Iterable[tuple[View, dict[int, list[Compiled]]]],
+        without: Collection[str],
+    ) -> Findings:
         matches: dict[int, Match] = {}
         faults: set[int] = set()
         timer = _Timer(text, self._rule_seconds, self._scan_seconds)
-        uncovering = Uncovering(text)
-        for view, wanted in self._views(uncovering):
+        for view, wanted in views:
             for number in sorted(wanted):
-                if number in matches or number in faults:
+                rule = self._rules[number]
+                if number in matches or number in faults or (rule.category or "").casefold() in without:
                     continue
-                spans, certain = self._first_spans(wanted[number], view.text, timer)
+                spans, certain = self._first_spans(wanted[number], rule.validator, view.text, timer)
                 if spans or certain:
-                    matches[number] = _match(self._rules[number], view, text, spans)
+                    matches[number] = _match(rule, view, text, spans)
                 elif spans is None:
                     faults.add(number)
         reason = f"ran out of time on a text of {len(text)} characters"
@@ -136,9 +177,11 @@ class RegexDetector:
         timer = _Timer(text, self._rule_seconds, self._scan_seconds)
         number = self._numbers[rule]
         uncovering = Uncovering(text)
-        for view, wanted in self._views(uncovering):
+        for view, wanted in self._views(uncovering, uncovering):
             for expression in wanted.get(number, ()):
-                found, finished = self._found(expression.source, view.text, timer, timer.rule_seconds, None)
+                found, finished = self._found(
+                    expression.source, rule.validator, view.text, timer, timer.rule_seconds, most=None
+                )
                 if not finished:
                     return None
                 for span in found:
@@ -147,9 +190,9 @@ class RegexDetector:
                     spans.add(view.span(*span))
         return None if uncovering.left_out else tuple(sorted(spans))
 
-    def _views(self, uncovering: Uncovering) -> Iterator[tuple[View, dict[int, list[Compiled]]]]:
-        """Each view of a text, with the lines that may match it by the numbers of their rules."""
-        for view in uncovering:
+    def _views(self, uncovering: Uncovering, views: Iterable[View]) -> Iterator[tuple[View, dict[int, list[Compiled]]]]:
+        """Each of the views that come of uncovering, with the lines that may match it by the numbers of their rules."""
+        for view in views:
             projected, is_ascii = project(view.text), view.text.isascii()
             wanted: dict[int, list[Compiled]] = {}
             signs = []
@@ -164,32 +207,33 @@ class RegexDetector:
             if self._looks_behind:
                 uncovering.reveal(view, signs)
 
-    def _first_spans(self, expressions: Sequence[Compiled], text: str, timer: _Timer) -> tuple[list[Span] | None, bool]:
+    def _first_spans(
+        self, expressions: Sequence[Compiled], validator: Validator | None, text: str, timer: _Timer
+    ) -> tuple[list[Span] | None, bool]:
         """The first spans of a rule, ``None`` if it ran out of time without one; and whether it matched for certain.
 
         Each line may use its share of the rule's time.
         """
         spans: set[Span] = set()
         finished, certain = True, False
+        for expression in expressions:
+            self._search(expression.source, timer)
         began = time.thread_time()
         for done, expression in enumerate(expressions):
             left = timer.rule_seconds - (time.thread_time() - began)
             share = max(left, 0) / (len(expressions) - done)
-            found, in_time = self._found(expression.source, text, timer, share, MAX_SPANS)
+            found, in_time = self._found(expression.source, validator, text, timer, share, most=MAX_SPANS)
             spans.update(found)
             if not in_time:
                 finished = False
-                certain = certain or (expression.exact and text.isascii())
+                certain = certain or (validator is None and expression.exact and text.isascii())
         return (sorted(spans)[:MAX_SPANS] if spans or finished else None), certain
 
     def _found(
-        self, source: str, text: str, timer: _Timer, seconds: float, most: int | None
+        self, source: str, validator: Validator | None, text: str, timer: _Timer, seconds: float, *, most: int | None
     ) -> tuple[list[Span], bool]:
-        """Up to ``most`` spans of an expression, and whether there was time to find them."""
-        search = self._searches.get(source)
-        if search is None:
-            # Threads that meet here compile twice and keep either: the same.
-            search = self._searches[source] = compile_expression(source)
+        """Up to ``most`` spans of an expression that the validator accepts, and whether there was time to find them."""
+        search = self._search(source, timer)
         for patience in PATIENCE:
             spans: list[Span] = []
             allowed = min(seconds * patience, timer.left())
@@ -197,13 +241,33 @@ class RegexDetector:
                 break
             worked = time.thread_time()
             try:
-                for found in islice(search.finditer(text, timeout=allowed), most):
-                    spans.append(found.span())  # noqa: PERF401 (what was found before the time ran out counts)
+                found = search.finditer(text, timeout=allowed)
+                accepted = found if validator is None else _accepted(found, validator, worked + allowed)
+                for match in islice(accepted, most):
+                    spans.append(match.span())  # noqa: PERF401 (what was found before the time ran out counts)
                 return spans, True
             except TimeoutError:
                 if spans or time.thread_time() - worked > seconds / 2:
                     return spans, False
         return [], False
+
+    def _search(self, source: str, timer: _Timer) -> regex.Pattern[str]:
+        """The expression as it is searched for, compiled when it is first needed."""
+        search = self._searches.get(source)
+        if search is None:
+            with timer.stopped():
+                # Threads that meet here compile twice and keep either: the same.
+                search = self._searches[source] = compile_expression(source)
+        return search
+
+
+def _accepted(found: Iterable[regex.Match[str]], validator: Validator, until: float) -> Iterator[regex.Match[str]]:
+    """The matches that the validator accepts; raises ``TimeoutError`` once the thread has worked ``until`` then."""
+    for match in found:
+        if accepts(validator, match.group()):
+            yield match
+        elif time.thread_time() > until:
+            raise TimeoutError
 
 
 def _why_refused(lines: list[tuple[int, str]], refused: dict[str, str]) -> str | None:

@@ -1,0 +1,73 @@
+"""What only the running process knows of itself, told once a second; and that a silent database is let go of."""
+
+import logging
+import os
+import threading
+from typing import Final
+
+import sqlalchemy as sa
+
+from bastion.database.pulse import HeldConnections, Pulse
+from bastion.firewall.analysis import Firewall
+from bastion.models import utc_now
+
+log = logging.getLogger(__name__)
+
+TICK_SECONDS: Final = 1.0
+
+
+class Vitals:
+    """Two threads of a process that serves; without ``start`` there are none."""
+
+    def __init__(self, firewall: Firewall, database: sa.Engine) -> None:
+        self._firewall = firewall
+        self._held = HeldConnections(database)
+        self._pulse = Pulse(database, self._let_go) if database.dialect.name == "postgresql" else None
+        self._stopped = threading.Event()
+        self._process = 0
+
+    def start(self) -> None:
+        if self._process == os.getpid():
+            return
+        self._process = os.getpid()
+        self._stopped = threading.Event()
+        self._firewall.recorder.start()
+        threading.Thread(target=self._tell, name="vitals", daemon=True).start()
+        if self._pulse is not None:
+            self._pulse.start()
+
+    def stop(self) -> None:
+        """Ends the threads and hands the spool over; for the end of a process that has answered its last request."""
+        self._stopped.set()
+        if self._pulse is not None:
+            self._pulse.stop()
+        self._firewall.recorder.stop()
+
+    def measure(self) -> None:
+        """Sets the gauges of this process."""
+        metrics = self._firewall.metrics
+        waiting = self._firewall.recorder.spool.waiting()
+        metrics.spool_events.set(waiting.events)
+        metrics.spool_bytes.set(waiting.size)
+        metrics.database_away.set(self._firewall.recorder.away is not None)
+        metrics.pool_in_use.set(len(self._held))
+        rules = self._firewall.rules
+        unread = rules.unreachable_since
+        metrics.rules_unread.set((utc_now() - unread).total_seconds() if unread else 0)
+        if rule_set := rules.loaded:
+            metrics.rules.set(rule_set.rules)
+            metrics.rules_skipped.set(rule_set.skipped)
+            metrics.rules_built.set(rule_set.built_at.timestamp())
+            changed = rule_set.revision[-1]
+            metrics.rules_changed.set(changed.timestamp() if changed else 0)
+
+    def _tell(self) -> None:
+        while not self._stopped.wait(TICK_SECONDS):
+            try:
+                self.measure()
+            except Exception:  # The thread's outermost edge.
+                log.exception("the metrics are not kept up to date")
+
+    def _let_go(self, reason: str) -> None:
+        self._firewall.recorder.interrupt(reason)
+        self._held.cut()

@@ -1,0 +1,202 @@
+"""What is wrong with a rule that is being written, and what it would match: quickly, with nothing stored."""
+
+import re
+import time
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
+from typing import Final
+
+import regex
+import sqlalchemy as sa
+from sqlalchemy.orm import Session
+
+from bastion.engine import Engine, RuleSpec
+from bastion.engine.detectors import BY_LANGUAGE
+from bastion.engine.dialect import Expression, read_expression
+from bastion.engine.layers import Compiler
+from bastion.engine.patterns import PatternError
+from bastion.engine.rules import pattern_lines
+from bastion.engine.translation import translate
+from bastion.engine.validation import field_faults
+from bastion.engine.verdict import Span
+from bastion.models import Rule
+
+CHECK_SECONDS: Final = 1.0
+"""How long the processor may work on a check; what is not reached by then is checked when the rule is saved.
+
+By the clock, a busy machine would leave out expressions that are checked in a millisecond.
+"""
+
+SAMPLE_SECONDS: Final = 1.0
+"""How long the processor may look for the rule in all samples together."""
+
+MAX_SAMPLES: Final = 50
+MAX_SAMPLE_CHARACTERS: Final = 50_000
+
+_OPEN_START: Final = re.compile(r"^(?:\(\?[a-z]+\))?\(?(?:\.|\[\\s\\S\])[*+]")
+_OPEN_END: Final = re.compile(r"(?<!\\)(?:\.|\[\\s\\S\])[*+]\??\)?\$?$")
+_CASE_CHOSEN: Final = re.compile(r"\(\?[a-z]*i")
+_NOT_LETTERS: Final = re.compile(
+    r"\\(?:[pPN]\{[^}]*\}|x[\dA-Fa-f]{2}|u[\dA-Fa-f]{4}|U[\dA-Fa-f]{8}|.)"
+    r"|\(\?(?:P?<\w+>|P=\w+|[a-z-]+[:)]|<?[=!])"
+    r"|\[\^?\]?[^\]]*\]"
+)
+"""Escapes, the beginnings of groups, and classes: what is left of an expression is looked for letter by letter."""
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """Something about one field of a rule; ``line`` and ``column`` count from 1 in a pattern, 0 is all of it."""
+
+    field: str
+    message: str
+    line: int = 0
+    column: int = 0
+
+    def __str__(self) -> str:
+        place = f"line {self.line}, column {self.column}: " if self.column else f"line {self.line}: "
+        return f"{place if self.line else ''}{self.message}"
+
+
+@dataclass(frozen=True, slots=True)
+class Checked:
+    """What a check found: faults keep the rule from being saved, warnings do not."""
+
+    faults: tuple[Finding, ...]
+    warnings: tuple[Finding, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class TriedSample:
+    """One text, and where a rule matches it. ``fault`` says why that is not known."""
+
+    text: str
+    spans: tuple[Span, ...] = ()
+    view: str | None = None
+    revealed: str | None = None
+    fault: str | None = None
+
+    @property
+    def matched(self) -> bool:
+        return self.view is not None
+
+
+def check_draft(session: Session, spec: RuleSpec) -> Checked:
+    """What keeps a rule from being saved, and what its author may not have meant.
+
+    Whether an expression takes too long to compile is found out when the rule is saved.
+    """
+    faults = [Finding(fault.field, fault.message) for fault in field_faults(spec)]
+    if {"pattern", "language"} & {fault.field for fault in faults}:
+        return Checked(tuple(faults), ())
+    if spec.language not in BY_LANGUAGE:
+        wanted = f"is not one that runs here: {', '.join(BY_LANGUAGE)}"
+        return Checked((*faults, Finding("language", wanted)), ())
+    found: list[Finding] = []
+    read: list[tuple[int, str]] = []
+    ends = time.thread_time() + CHECK_SECONDS
+    for number, line in pattern_lines(spec.pattern):
+        if time.thread_time() > ends:
+            found.append(Finding("pattern", "this line and those below are checked when the rule is saved", number))
+            break
+        try:
+            expression = read_expression(line, number)
+        except PatternError as fault:
+            faults.append(Finding("pattern", fault.reason, fault.line, fault.column))
+            continue
+        read.append((number, line))
+        found += [Finding("pattern", warning, number) for warning in _warnings(line, expression)]
+    found += _repeated(read)
+    found += _duplicates(session, spec, read)
+    return Checked(tuple(faults), tuple(sorted(found, key=lambda finding: finding.line)))
+
+
+def notes_on(line: str) -> list[str]:
+    """What a stored expression does not say of itself."""
+    try:
+        expression = read_expression(line)
+    except PatternError as fault:
+        return [f"is not run: column {fault.column}: {fault.reason}"]
+    return [*_warnings(line, expression), *_habits(expression)]
+
+
+def split_samples(text: str) -> list[str]:
+    """The texts of a box: one a line, or, where a line is ``---``, whatever stands between such lines."""
+    lines = text.replace("\r\n", "\n").split("\n")
+    if "---" not in [line.strip() for line in lines]:
+        return [line for line in lines if line.strip()]
+    samples: list[list[str]] = [[]]
+    for line in lines:
+        if line.strip() == "---":
+            samples.append([])
+        else:
+            samples[-1].append(line)
+    return [sample for parts in samples if (sample := "\n".join(parts)).strip()]
+
+
+def try_samples(spec: RuleSpec, samples: Sequence[str], compiler: Compiler) -> list[TriedSample]:
+    """Looks for a rule in texts just as detection does; its pattern must be of the dialect."""
+    engine = Engine([replace(spec, enabled=True)], compiler)
+    ends = time.thread_time() + SAMPLE_SECONDS
+    left = MAX_SAMPLE_CHARACTERS
+    tried = []
+    for place, sample in enumerate(samples):
+        left -= len(sample)
+        if place >= MAX_SAMPLES or left < 0:
+            limit = f"{MAX_SAMPLES} texts with {MAX_SAMPLE_CHARACTERS:,} characters in all"
+            tried.append(TriedSample(sample, fault=f"not tried: at most {limit} are"))
+            break
+        if time.thread_time() > ends:
+            tried.append(TriedSample(sample, fault="not tried: those above took too long"))
+            continue
+        tried.append(_tried(engine, sample))
+    return tried
+
+
+def _tried(engine: Engine, sample: str) -> TriedSample:
+    verdict = engine.scan(sample)
+    for match in verdict.matches:
+        return TriedSample(sample, match.spans, match.view, match.revealed)
+    unfinished = [fault.reason for fault in (*engine.rejected, *verdict.faults)] or list(verdict.unseen)
+    return TriedSample(sample, fault=unfinished[0] if unfinished else None)
+
+
+def _warnings(line: str, expression: Expression) -> Iterator[str]:
+    """What the author of an expression may not have meant."""
+    if not _CASE_CHOSEN.search(line) and any(letter.isalpha() for letter in _NOT_LETTERS.sub("", line)):
+        yield "tells upper from lower case: write (?i) first unless that is meant"
+    if _OPEN_START.match(line) or _OPEN_END.search(line):
+        yield "begins or ends with an unlimited .*, which only makes matches longer and slower"
+    if _matches_anything(expression):
+        yield "cannot be prefiltered: it is looked for in every text, which slows all of detection"
+
+
+def _habits(expression: Expression) -> Iterator[str]:
+    if expression.flags & re.IGNORECASE:
+        yield "ignores case"
+    if not expression.flags & re.DOTALL and "." in expression.compiled.pattern:
+        yield "a dot does not match a line feed"
+
+
+def _matches_anything(expression: Expression) -> bool:
+    """Whether what a prefilter would look for is in every text."""
+    translated = translate(expression).expression
+    return regex.compile(translated, cache_pattern=False).match("") is not None
+
+
+def _repeated(lines: Sequence[tuple[int, str]]) -> Iterator[Finding]:
+    first: dict[str, int] = {}
+    for number, line in lines:
+        if line in first:
+            yield Finding("pattern", f"is the same as line {first[line]}", number)
+        first.setdefault(line, number)
+
+
+def _duplicates(session: Session, spec: RuleSpec, lines: Sequence[tuple[int, str]]) -> Iterator[Finding]:
+    """Lines that another rule in use has, word for word."""
+    wanted = {line: number for number, line in reversed(lines)}
+    chosen = sa.select(Rule.id, Rule.name, Rule.pattern).where(Rule.archived_at.is_(None), Rule.uuid != spec.uuid)
+    for rule_id, name, pattern in session.execute(chosen.order_by(Rule.id)) if wanted else ():
+        for _, line in pattern_lines(pattern):
+            if line in wanted:
+                yield Finding("pattern", f"is a line of rule {rule_id} too, {name}", wanted.pop(line))

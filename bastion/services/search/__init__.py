@@ -1,0 +1,1 @@
+"""What every list can do: a search language, a time range, pages, counts and exports, each bounded in its work."""

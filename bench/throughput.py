@@ -1,0 +1,159 @@
+"""Texts a second, each judged by the rules that ship and its event committed before the answer.
+
+Beside it, in the same minute and on as many workers and threads, a bare Flask route that does nothing: DESIGN wants at
+least half its rate, and the 99th percentile under 25 ms at 32 connections.
+"""
+
+import argparse
+import json
+import os
+import signal
+import socket
+import statistics
+import subprocess
+import tempfile
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Final
+
+from bastion.settings import load_settings
+from bench.realistic_prompts import generated_prompts, plain_prose
+from bench.results_file import Figure, write_results
+from bench.wrk import Load, put_load
+from tests.conftest import ROOT
+from tests.databases import KINDS
+from tests.postgres import TemporaryPostgres
+from tests.servers import BIN, Server
+
+PROMPT_BYTES: Final = 1024
+WORKERS: Final = 2
+BUDGET_RATIO: Final = 0.5
+BUDGET_P99_MS: Final = 25.0
+PROMPTS: Final = ("prose", "mixed")
+ROUTE: Final = "/api/v1/flow/run"
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--seconds", type=int, default=5, help="of each measurement")
+    parser.add_argument("--rounds", type=int, default=3, help="bare route and Bastion take turns; the median counts")
+    parser.add_argument("--threads", type=int, default=load_settings().bastion_threads)
+    parser.add_argument("--only", choices=KINDS)
+    options = parser.parse_args()
+    figures: list[Figure] = []
+    print(f"{WORKERS} workers x {options.threads} threads, prompts of {PROMPT_BYTES} bytes, 32 connections")
+    print(
+        f"{'':18} {'texts/s':>9} {'bare/s':>9} {'ratio':>6} {'p50 ms':>7} {'p99 ms':>7} {'bare p99':>8}   (0.5, 25 ms)",
+        flush=True,
+    )
+    for kind in KINDS:
+        if options.only in (None, kind):
+            figures += measure(kind, options.seconds, options.rounds, options.threads)
+    write_results("throughput", figures)
+
+
+def measure(kind: str, seconds: int, rounds: int, threads: int) -> list[Figure]:
+    """One kind of database, with each kind of prompts."""
+    figures: list[Figure] = []
+    with (
+        tempfile.TemporaryDirectory() as folder,
+        database(kind, folder) as url,
+        bare_server(threads) as port,
+        bastion(url, folder, threads) as server,
+    ):
+        for prompts in PROMPTS:
+            loads = take_turns(server, port, request_bodies(prompts), seconds, rounds)
+            figures += report(f"{kind}, {prompts}", loads)
+            stored = server.call("GET", "/events/stats")[1]["total"]
+            answered = sum(ours.requests for ours, _ in loads)
+            if stored < answered or any(ours.refused or ours.broken for ours, _ in loads):
+                raise SystemExit(f"{answered} texts were answered, {stored} events are stored: {loads}")
+    return figures
+
+
+def take_turns(server: Server, port: int, bodies: list[str], seconds: int, rounds: int) -> list[tuple[Load, Load]]:
+    """Bastion and the bare route in pairs; the first pair warms up and does not count."""
+    return [
+        (
+            put_load(f"{server.url}{ROUTE}", bodies, seconds if number else 2, token=server.token),
+            put_load(f"http://127.0.0.1:{port}{ROUTE}", bodies, seconds if number else 2),
+        )
+        for number in range(rounds + 1)
+    ][1:]
+
+
+def report(name: str, loads: list[tuple[Load, Load]]) -> list[Figure]:
+    """The medians of the rounds, printed."""
+    rate, bare_rate = (statistics.median(pair[side].rate for pair in loads) for side in (0, 1))
+    p50, p99 = (statistics.median(getattr(ours, part) for ours, _ in loads) for part in ("p50_ms", "p99_ms"))
+    bare_p99 = statistics.median(bare.p99_ms for _, bare in loads)
+    ratio = statistics.median(ours.rate / bare.rate for ours, bare in loads)
+    print(f"{name:18} {rate:9.0f} {bare_rate:9.0f} {ratio:6.2f} {p50:7.1f} {p99:7.1f} {bare_p99:8.1f}", flush=True)
+    return [
+        Figure(name=f"texts judged and stored, {name}", value=rate, unit="1/s", baseline="bare route", ratio=ratio),
+        Figure(name=f"p99 at 32 connections, {name}", value=p99, unit="ms", baseline=None, ratio=None),
+    ]
+
+
+def request_bodies(kind: str) -> list[str]:
+    """A thousand prompts of one kilobyte each; one in thirty of the mixed ones has an attack in it."""
+    written = plain_prose(4000) if kind == "prose" else generated_prompts(6000)
+    long = [prompt.encode()[:PROMPT_BYTES] for prompt in written if len(prompt.encode()) >= PROMPT_BYTES]
+    return [
+        json.dumps({"prompt": cut.decode(errors="ignore"), "task_id": f"task-{number}"})
+        for number, cut in enumerate(long[:1000])
+    ]
+
+
+@contextmanager
+def database(kind: str, folder: str) -> Iterator[str]:
+    if kind == "sqlite":
+        yield f"sqlite:///{folder}/bench.db"
+        return
+    server = TemporaryPostgres(durable=True)
+    try:
+        yield server.url
+    finally:
+        server.stop()
+
+
+@contextmanager
+def bastion(url: str, folder: str, threads: int) -> Iterator[Server]:
+    server = Server(url, Path(folder) / "instance", BASTION_WORKERS=str(WORKERS), BASTION_THREADS=str(threads))
+    try:
+        yield server
+    finally:
+        server.stop()
+
+
+@contextmanager
+def bare_server(threads: int) -> Iterator[int]:
+    """The bare route on a gunicorn like Bastion's."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port = int(probe.getsockname()[1])
+    server = subprocess.Popen(
+        [
+            *[BIN / "gunicorn", "-k", "gthread", "-w", str(WORKERS), "--threads", str(threads)],
+            *["-b", f"127.0.0.1:{port}", "--no-control-socket", "--log-level", "warning", "bench.bare:app"],
+        ],
+        cwd=ROOT,
+        env=dict(os.environ),
+    )
+    try:
+        deadline = time.monotonic() + 30
+        while time.monotonic() < deadline:
+            with socket.socket() as probe:
+                if probe.connect_ex(("127.0.0.1", port)) == 0:
+                    break
+            time.sleep(0.05)
+        yield port
+    finally:
+        server.send_signal(signal.SIGTERM)
+        server.wait(30)
+
+
+if __name__ == "__main__":
+    main()

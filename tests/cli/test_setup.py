@@ -1,0 +1,32 @@
+"""``flask init``."""
+
+from sqlalchemy.orm import Session
+
+from bastion.models import Rule
+from bastion.runtime import Runtime
+from bastion.services.accounts import Role
+from tests.cli.conftest import Run
+from tests.factories import stored_rule
+
+
+def test_the_first_init_makes_what_is_missing_and_the_second_nothing(
+    run: Run, session: Session, parts: Runtime
+) -> None:
+    first = run("init").output
+
+    password = first.split("Password:")[1].split()[0]
+    token = first.split("API token:")[1].split()[0]
+    account = parts.accounts.log_in("admin", password)
+    assert account
+    assert account.role is Role.ADMIN
+    assert parts.tokens.find(token)
+    assert session.query(Rule).count() >= 30
+    assert run("init").output == ""
+
+
+def test_init_leaves_rules_that_are_there_alone(run: Run, session: Session) -> None:
+    stored_rule(session)
+
+    run("init")
+
+    assert session.query(Rule).count() == 1
