@@ -43,7 +43,7 @@ def test_log_in_edit_a_rule_analyse_see_the_event(browser: Browser, server: Serv
     page.get_by_label("Name").fill("A word of mine")
     page.get_by_label("Pattern").fill(f"fine\n{WORD}(")
     page.get_by_role("button", name="Save").click()
-    expect(page.get_by_text("line 2, column 17: missing )")).to_be_visible()
+    expect(page.get_by_text("line 2, column 17: missing )", exact=True).first).to_be_visible()
     page.get_by_label("Pattern").fill(f"fine\n{WORD}")
     page.get_by_role("button", name="Save").click()
     expect(page.get_by_role("heading", name="A word of mine")).to_be_visible()
