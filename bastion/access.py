@@ -250,9 +250,14 @@ def _limit(token: Token) -> None:
 
 def presented_token() -> str | None:
     """The token that the request carries, if any."""
-    if key := request.headers.get("X-API-Key"):
+    return token_of(request.headers.get("X-API-Key"), request.headers.get("Authorization"))
+
+
+def token_of(key: str | None, authorization: str | None) -> str | None:
+    """The token in the values of the two headers that may carry one."""
+    if key:
         return key.strip()
-    scheme, _, credentials = request.headers.get("Authorization", "").partition(" ")
+    scheme, _, credentials = (authorization or "").partition(" ")
     return credentials.strip() if scheme.lower() == "bearer" and credentials.strip() else None
 
 

@@ -2,8 +2,9 @@
 
 import logging
 import os
-from collections.abc import Callable
-from typing import Any
+from collections.abc import Callable, Iterable
+from functools import cached_property
+from typing import TYPE_CHECKING, Any
 
 import sqlalchemy as sa
 from dotenv import dotenv_values
@@ -16,6 +17,7 @@ from werkzeug.wrappers import Response
 
 from bastion import access, api, cli, web
 from bastion.api import errors as api_errors
+from bastion.api.quick_run import QuickRun
 from bastion.compiler.caching import CachingCompiler
 from bastion.compiler.process import shared_process
 from bastion.compiler.trying import TryingCompiler
@@ -51,6 +53,9 @@ from bastion.services.tokens import Tokens
 from bastion.settings import ROOT, LogFormat, Settings, unsupported_variables
 from bastion.web import errors as web_errors
 
+if TYPE_CHECKING:
+    from _typeshed.wsgi import StartResponse, WSGIEnvironment
+
 log = logging.getLogger(__name__)
 
 _PRIVATE = ("accounts.", "tokens.", "secret_key", AUDIT_FILE, STATE_FILE)
@@ -62,6 +67,13 @@ MAX_BODY_BYTES = 8 * 1024 * 1024
 
 class _Plain(Flask):
     """Flask without coroutines: it would ask of each hook, for each request, whether it is one."""
+
+    def wsgi_app(self, environ: "WSGIEnvironment", start_response: "StartResponse") -> Iterable[bytes]:
+        return self.quick_run(environ, start_response)
+
+    @cached_property
+    def quick_run(self) -> QuickRun:
+        return QuickRun(self, super().wsgi_app)
 
     def ensure_sync(self, func: Callable[..., Any]) -> Callable[..., Any]:
         return func

@@ -11,6 +11,7 @@ from bastion.errors import FieldFault, FlowUnavailable, ForeignSource, InvalidIn
 from bastion.firewall.analysis import Analysis, Direction, Submission, answer
 from bastion.firewall.flows import DEFAULT_FLOW
 from bastion.runtime import runtime
+from bastion.services.tokens import Token
 
 MAX_BATCH: Final = 1000
 """Texts in one request."""
@@ -34,7 +35,7 @@ class BatchRequest(BaseModel):
 
 def run_flow() -> dict[str, Any]:
     """Judges a text; its event is committed, or spooled, before the answer."""
-    return answer(runtime().firewall.analyze(_submission(body(RunRequest))))
+    return answer(runtime().firewall.analyze(submission(body(RunRequest), g.token)))
 
 
 def run_flow_batch() -> dict[str, Any]:
@@ -49,7 +50,7 @@ def run_flow_batch() -> dict[str, Any]:
     places: list[int] = []
     for number, item in enumerate(body(BatchRequest).items):
         try:
-            judged.append(firewall.judge(_submission(validate(RunRequest, item, f"items.{number}"))))
+            judged.append(firewall.judge(submission(validate(RunRequest, item, f"items.{number}"), g.token)))
             places.append(number)
             results.append({})
         except (InvalidInput, NotFound, FlowUnavailable, TooLarge) as error:
@@ -59,19 +60,20 @@ def run_flow_batch() -> dict[str, Any]:
     return {"judged": len(judged), "failed": len(results) - len(judged), "results": results}
 
 
-def _submission(asked: RunRequest) -> Submission:
+def submission(asked: RunRequest, token: Token) -> Submission:
+    """What a caller with that token asks for; raises ``ForeignSource`` when the body names a source not its own."""
     return Submission(
         prompt=asked.prompt,
         flow_name=asked.pipeline_flow,
         task_id=asked.task_id,
         direction=asked.direction,
-        source=_source(asked.source),
+        source=_source(asked.source, token),
     )
 
 
-def _source(named: str | None) -> str | None:
+def _source(named: str | None, token: Token) -> str | None:
     """The token's source if it has one; raises ``ForeignSource`` when the body names another."""
-    fixed: str | None = g.token.source
+    fixed = token.source
     if fixed is not None and named not in (None, fixed):
         raise ForeignSource([FieldFault("source", f"must be {fixed!r}, which is this token's, or be left out")])
     return fixed or named

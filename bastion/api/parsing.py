@@ -26,7 +26,7 @@ def body(model: type[Model]) -> Model:
     # Nearly every client sends it just so, and to take it apart costs as much as to read the body.
     if request.environ.get("CONTENT_TYPE") != "application/json" and request.mimetype != "application/json":
         raise UnsupportedMediaType("the body must be JSON: send Content-Type: application/json")
-    return validate(model, _decode(request.get_data(cache=False)))
+    return validate(model, decode(request.get_data(cache=False)))
 
 
 def query(model: type[Model]) -> Model:
@@ -36,7 +36,8 @@ def query(model: type[Model]) -> Model:
     return validate(model, request.args.to_dict())
 
 
-def _decode(raw: bytes) -> Any:
+def decode(raw: bytes) -> Any:
+    """The body of a request as JSON has it; raises ``BadRequest``."""
     try:
         text = raw.decode("utf-8-sig")
     except UnicodeDecodeError as error:

@@ -253,7 +253,7 @@ def test_spans_are_at_most_twenty_and_matched_text_at_most_a_thousand(api: Flask
 def test_the_list_of_flows_has_aidr_bastions_shape(api: FlaskClient) -> None:
     flows = api.get("/api/v1/flow/list").get_json()["flows"]
 
-    assert [flow["flow_name"] for flow in flows] == ["default", "base_audit"]
+    assert [flow["flow_name"] for flow in flows] == ["default", "base_audit", "injection_only"]
     assert flows[0]["pipelines"][0]["id"] == "rule"
     assert set(flows[0]["pipelines"][0]) == {"id", "name", "enabled", "description"}
 
