@@ -15,9 +15,9 @@ from bastion.runtime import runtime
 from bastion.security.addresses import address, is_in, neighbourhood
 from bastion.security.proxy_users import proxy_account
 from bastion.security.sessions import is_over
-from bastion.services.accounts import Account, Role
 from bastion.services.limits import Limit
-from bastion.services.tokens import Scope, Token
+from bastion.services.people.accounts import Account, Role
+from bastion.services.people.tokens import Scope, Token
 
 log = logging.getLogger(__name__)
 

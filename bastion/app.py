@@ -41,15 +41,15 @@ from bastion.security.forgery import refuse_cross_site
 from bastion.security.headers import add_headers
 from bastion.security.request_ids import add_request_ids, request_id
 from bastion.security.sessions import CookieSessions
-from bastion.services.accounts import Accounts
-from bastion.services.audit import AUDIT_FILE, AuditLog
-from bastion.services.audited_changes import audit_changes
-from bastion.services.daily_pruning import DailyPruning
-from bastion.services.ended_sessions import IDLE_SESSION_SECONDS, EndedSessions
+from bastion.services.audit.changes import audit_changes
+from bastion.services.audit.log import AUDIT_FILE, AuditLog
+from bastion.services.events.daily_pruning import DailyPruning
 from bastion.services.instance_files import database_files, make_private, secret_key
 from bastion.services.limits import Limits
+from bastion.services.people.accounts import Accounts
+from bastion.services.people.ended_sessions import IDLE_SESSION_SECONDS, EndedSessions
+from bastion.services.people.tokens import Tokens
 from bastion.services.shared_state import STATE_FILE, SharedState
-from bastion.services.tokens import Tokens
 from bastion.settings import ROOT, LogFormat, Settings, unsupported_variables
 from bastion.web import errors as web_errors
 

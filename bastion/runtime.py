@@ -8,12 +8,12 @@ from bastion.compiler.trying import TryingCompiler
 from bastion.firewall.analysis import Firewall
 from bastion.firewall.vitals import Vitals
 from bastion.metrics import Metrics
-from bastion.services.accounts import Accounts
-from bastion.services.audit import AuditLog
-from bastion.services.daily_pruning import DailyPruning
-from bastion.services.ended_sessions import EndedSessions
+from bastion.services.audit.log import AuditLog
+from bastion.services.events.daily_pruning import DailyPruning
 from bastion.services.limits import Limits
-from bastion.services.tokens import Tokens
+from bastion.services.people.accounts import Accounts
+from bastion.services.people.ended_sessions import EndedSessions
+from bastion.services.people.tokens import Tokens
 from bastion.settings import Settings
 
 

@@ -19,7 +19,7 @@ from flask.testing import FlaskClient
 
 from bastion import create_app
 from bastion.extensions import db
-from bastion.services.accounts import Role
+from bastion.services.people.accounts import Role
 from bench.many_rows import EVENTS, fill
 from bench.results_file import Figure, write_results
 from tests.conftest import log_in_as

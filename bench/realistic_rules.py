@@ -15,7 +15,7 @@ from uuid import NAMESPACE_URL, uuid5
 from bastion.engine import Action, RuleSpec, Severity, Views
 from bastion.engine.detectors import BY_LANGUAGE
 from bastion.engine.rules import DEFAULT_LANGUAGE
-from bastion.services.transfer import read_rules
+from bastion.services.rules.transfer import read_rules
 
 SEED: Final = 20_261_123
 LONGEST: Final = 600

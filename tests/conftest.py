@@ -16,8 +16,8 @@ from bastion.engine.layers import compile_signs
 from bastion.extensions import db
 from bastion.runtime import Runtime
 from bastion.security.sessions import fresh_session
-from bastion.services.accounts import Role
-from bastion.services.tokens import Scope
+from bastion.services.people.accounts import Role
+from bastion.services.people.tokens import Scope
 from bastion.settings import Settings
 from tests.databases import KINDS, Databases
 

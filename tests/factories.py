@@ -8,7 +8,7 @@ from sqlalchemy.orm import Session
 
 from bastion.engine import Action, RuleSpec, Severity
 from bastion.models import Event, Rule, RuleTrigger
-from bastion.services.rules import create_rule
+from bastion.services.rules.stored_rules import create_rule
 
 _numbers = count(1)
 

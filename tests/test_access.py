@@ -9,8 +9,8 @@ from flask.testing import FlaskClient
 from werkzeug.routing import Rule as Route
 
 from bastion.access import BY_ROLE, BY_SCOPE, ROUTES, Right
-from bastion.services.accounts import Role
-from bastion.services.tokens import Scope
+from bastion.services.people.accounts import Role
+from bastion.services.people.tokens import Scope
 from tests.conftest import log_in_as
 
 NOBODY_LOGGED_IN = (302, "/login")

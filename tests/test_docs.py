@@ -8,7 +8,7 @@ from flask import Flask
 from flask.testing import FlaskClient
 from sqlalchemy.orm import Session
 
-from bastion.services.transfer import RULEPACK, import_rules
+from bastion.services.rules.transfer import RULEPACK, import_rules
 from bastion.settings import Settings
 from tests.conftest import ROOT
 

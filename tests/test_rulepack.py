@@ -9,7 +9,7 @@ import yaml
 from bastion.engine import Engine, Views
 from bastion.firewall.flows import load_flows
 from bastion.rulefile import FiledRule
-from bastion.services.transfer import RULEPACK, read_rules
+from bastion.services.rules.transfer import RULEPACK, read_rules
 from tests.shipped_samples import shipped_samples
 
 READ = read_rules(RULEPACK)

@@ -10,9 +10,9 @@ from bastion.api.parsing import Label100, query
 from bastion.engine import Status
 from bastion.extensions import db
 from bastion.models import MAX_ID
-from bastion.services import events
-from bastion.services.event_json import event_json, whole_event_json
-from bastion.services.events import EventFilter
+from bastion.services.events import stored_events
+from bastion.services.events.as_json import event_json, whole_event_json
+from bastion.services.events.stored_events import EventFilter
 from bastion.services.search.event_fields import EVENTS
 from bastion.services.search.selection import bounded_time
 from bastion.services.search.timerange import between
@@ -42,7 +42,7 @@ def list_events() -> dict[str, Any]:
     search = parse(asked.q, EVENTS.fields)
     period = between(asked.since, asked.until, UTC)
     with bounded_time(db.session()):
-        total, found = events.list_events(
+        total, found = stored_events.list_events(
             db.session(),
             EventFilter(asked.status, asked.flow_name),
             search=search,
@@ -54,12 +54,12 @@ def list_events() -> dict[str, Any]:
 
 
 def recent_events() -> dict[str, Any]:
-    total, found = events.list_events(db.session(), EventFilter(), limit=query(RecentQuery).limit)
+    total, found = stored_events.list_events(db.session(), EventFilter(), limit=query(RecentQuery).limit)
     return {"total": total, "events": [event_json(event) for event in found]}
 
 
 def event_stats() -> dict[str, Any]:
-    counts = events.event_stats(db.session())
+    counts = stored_events.event_stats(db.session())
     return {
         "total": counts["total"],
         "blocked": counts["block"],
@@ -71,11 +71,11 @@ def event_stats() -> dict[str, Any]:
 
 def get_event(key: str) -> dict[str, Any]:
     """One event by its id or its uid, with its triggers."""
-    return whole_event_json(events.get_event(db.session(), key))
+    return whole_event_json(stored_events.get_event(db.session(), key))
 
 
 def get_event_by_task(task_id: str) -> dict[str, Any]:
-    return whole_event_json(events.newest_event_of_task(db.session(), task_id))
+    return whole_event_json(stored_events.newest_event_of_task(db.session(), task_id))
 
 
 def add_routes(api: Blueprint) -> None:

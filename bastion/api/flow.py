@@ -11,7 +11,7 @@ from bastion.errors import FieldFault, FlowUnavailable, ForeignSource, InvalidIn
 from bastion.firewall.analysis import Analysis, Direction, Submission, answer
 from bastion.firewall.flows import DEFAULT_FLOW
 from bastion.runtime import runtime
-from bastion.services.tokens import Token
+from bastion.services.people.tokens import Token
 
 MAX_BATCH: Final = 1000
 """Texts in one request."""

@@ -12,8 +12,8 @@ from bastion.engine.rules import DEFAULT_LANGUAGE
 from bastion.errors import FieldFault, InvalidInput, NotFound
 from bastion.extensions import db
 from bastion.models import MAX_ID, Rule
-from bastion.services import rules
-from bastion.services.rule_history import versions
+from bastion.services.rules import stored_rules
+from bastion.services.rules.history import versions
 
 
 class _Content(BaseModel):
@@ -35,7 +35,7 @@ class _Content(BaseModel):
 class RuleIn(_Content):
     """A new rule."""
 
-    uuid: Text = Field(default_factory=rules.new_uuid)
+    uuid: Text = Field(default_factory=stored_rules.new_uuid)
     name: Text
     details: Text
     language: Text = DEFAULT_LANGUAGE
@@ -66,7 +66,7 @@ class RuleQuery(BaseModel):
 
 def list_rules() -> dict[str, Any]:
     asked = query(RuleQuery)
-    total, found = rules.list_rules(
+    total, found = stored_rules.list_rules(
         db.session(), category=asked.category, enabled=asked.enabled, skip=asked.skip, limit=asked.limit
     )
     return {"total": total, "rules": [shape(rule) for rule in found]}
@@ -80,7 +80,7 @@ def get_rule(key: str) -> dict[str, Any]:
 def create_rule() -> tuple[dict[str, Any], int]:
     content = body(RuleIn).model_dump()
     why = content.pop("comment")
-    rule = rules.create_rule(db.session(), RuleSpec(**_tuples(content)), actor=g.token.name, why=why)
+    rule = stored_rules.create_rule(db.session(), RuleSpec(**_tuples(content)), actor=g.token.name, why=why)
     db.session.commit()
     return shape(rule), 201
 
@@ -93,7 +93,7 @@ def update_rule(key: str) -> dict[str, Any]:
     _check_precondition(rule)
     if changes.pop("uuid", rule.uuid) != rule.uuid:
         raise InvalidInput([FieldFault("uuid", "cannot be changed")])
-    rule = rules.update_rule(db.session(), rule, _tuples(changes), version, actor=g.token.name, why=why)
+    rule = stored_rules.update_rule(db.session(), rule, _tuples(changes), version, actor=g.token.name, why=why)
     db.session.commit()
     return shape(rule)
 
@@ -102,7 +102,7 @@ def delete_rule(key: str) -> tuple[str, int]:
     """Takes the rule away. One that has triggered is archived instead: its triggers are evidence."""
     rule = _rule(key)
     _check_precondition(rule)
-    rules.retire_rule(db.session(), rule, actor=g.token.name)
+    stored_rules.retire_rule(db.session(), rule, actor=g.token.name)
     db.session.commit()
     return "", 204
 
@@ -110,14 +110,14 @@ def delete_rule(key: str) -> tuple[str, int]:
 def toggle_rule(key: str) -> dict[str, Any]:
     rule = _rule(key)
     _check_precondition(rule)
-    rule = rules.toggle_rule(db.session(), rule, actor=g.token.name)
+    rule = stored_rules.toggle_rule(db.session(), rule, actor=g.token.name)
     db.session.commit()
     return shape(rule)
 
 
 def rule_history(key: str) -> dict[str, Any]:
     """The versions of a rule, archived or not, the newest first."""
-    rule = rules.find_rule(db.session(), key)
+    rule = stored_rules.find_rule(db.session(), key)
     return {
         "id": rule.id,
         "uuid": rule.uuid,
@@ -161,7 +161,7 @@ def shape(rule: Rule) -> dict[str, Any]:
 
 
 def _rule(key: str) -> Rule:
-    rule = rules.find_rule(db.session(), key)
+    rule = stored_rules.find_rule(db.session(), key)
     if rule.archived_at is not None:
         raise NotFound(f"rule {key} is archived: it can be seen and restored on its page")
     return rule

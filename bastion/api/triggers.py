@@ -13,14 +13,14 @@ from bastion.api.parsing import Text, body, query
 from bastion.errors import FieldFault, InvalidInput
 from bastion.extensions import db
 from bastion.models import RuleTrigger
-from bastion.services import judging
-from bastion.services.event_json import trigger_json
-from bastion.services.judging import ANYTHING, Disposition, Judgement
+from bastion.services.events.as_json import trigger_json
 from bastion.services.search.pages import in_order, page_of_keys
 from bastion.services.search.selection import bounded_time
 from bastion.services.search.timerange import read_range
 from bastion.services.search.tokens import parse
 from bastion.services.search.trigger_fields import TRIGGERS
+from bastion.services.triggers import judging
+from bastion.services.triggers.judging import ANYTHING, Disposition, Judgement
 
 
 class TriggerQuery(BaseModel):

@@ -16,8 +16,8 @@ from bastion.cli.refusing import refusing
 from bastion.extensions import db
 from bastion.models import Rule, utc_now
 from bastion.runtime import runtime
-from bastion.services import transfer
-from bastion.services.backtest import Backtest, Change, Outcome, Pair, since, total
+from bastion.services.rules import transfer
+from bastion.services.rules.backtest import Backtest, Change, Outcome, Pair, since, total
 
 SHOWN: Final = 5
 """Matching events that are shown for each rule."""

@@ -15,8 +15,8 @@ from bastion.errors import BastionError
 from bastion.firewall.analysis import check_size
 from bastion.firewall.flows import DEFAULT_FLOW
 from bastion.runtime import runtime
-from bastion.services import transfer
-from bastion.services.evaluation import Evaluation, Label, LabelledText, Outcome, Share, read_labelled
+from bastion.services.rules import transfer
+from bastion.services.rules.evaluation import Evaluation, Label, LabelledText, Outcome, Share, read_labelled
 
 SHOWN_FAULTS: Final = 20
 

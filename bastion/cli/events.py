@@ -12,8 +12,8 @@ from bastion.cli.refusing import refusing
 from bastion.engine import Status
 from bastion.extensions import db
 from bastion.models import utc_now
-from bastion.services.retention import Old, count_old
-from bastion.services.retention import prune as delete_old
+from bastion.services.events.retention import Old, count_old
+from bastion.services.events.retention import prune as delete_old
 
 events = AppGroup("events", help="Recorded events.")
 

@@ -9,8 +9,8 @@ from flask.cli import AppGroup
 
 from bastion.cli.refusing import refusing
 from bastion.runtime import runtime
-from bastion.services.accounts import Role
-from bastion.services.tokens import Scope, lifetime_of
+from bastion.services.people.accounts import Role
+from bastion.services.people.tokens import Scope, lifetime_of
 
 ROLES: Final = [role.value for role in Role]
 

@@ -12,7 +12,7 @@ from bastion.cli.evaluate import evaluate
 from bastion.cli.progress import progress
 from bastion.cli.refusing import refusing
 from bastion.extensions import db
-from bastion.services import transfer
+from bastion.services.rules import transfer
 
 rules = AppGroup("rules", help="Rule files in and out, tried and measured.")
 rules.add_command(backtest)

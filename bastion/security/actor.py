@@ -7,7 +7,7 @@ from flask import g, has_request_context, request
 
 from bastion.security.addresses import address
 from bastion.security.request_ids import request_id
-from bastion.services.audit import Actor
+from bastion.services.audit.log import Actor
 
 
 def current_actor() -> Actor:

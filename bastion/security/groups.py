@@ -3,7 +3,7 @@
 from collections.abc import Collection
 from typing import Final
 
-from bastion.services.accounts import Role
+from bastion.services.people.accounts import Role
 from bastion.settings import Settings
 
 EVERYBODY: Final = "*"

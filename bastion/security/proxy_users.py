@@ -9,7 +9,7 @@ from bastion.errors import BastionError
 from bastion.runtime import runtime
 from bastion.security.addresses import is_in, peer
 from bastion.security.groups import role_of
-from bastion.services.accounts import Account, Origin
+from bastion.services.people.accounts import Account, Origin
 
 log = logging.getLogger(__name__)
 

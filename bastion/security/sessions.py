@@ -11,7 +11,7 @@ from flask.sessions import SecureCookieSession, SecureCookieSessionInterface, Se
 
 from bastion.runtime import runtime
 from bastion.security.headers import is_static
-from bastion.services.ended_sessions import MAX_SESSION_SECONDS
+from bastion.services.people.ended_sessions import MAX_SESSION_SECONDS
 
 _ID: Final = "sid"
 _SINCE: Final = "since"

@@ -2,8 +2,8 @@
 
 from bastion.runtime import runtime
 from bastion.security.addresses import neighbourhood
-from bastion.services.accounts import Account
 from bastion.services.limits import LOGIN_FROM_ADDRESS, LOGIN_OF_ACCOUNT
+from bastion.services.people.accounts import Account
 
 _BY = (("account", LOGIN_OF_ACCOUNT), ("address", LOGIN_FROM_ADDRESS))
 

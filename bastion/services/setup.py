@@ -5,11 +5,11 @@ from typing import Final
 
 from sqlalchemy.orm import Session
 
-from bastion.services.accounts import Accounts, Role
-from bastion.services.passwords import random_password
-from bastion.services.rules import any_rule
-from bastion.services.tokens import Tokens
-from bastion.services.transfer import RULEPACK, read_rules, store_rules
+from bastion.services.people.accounts import Accounts, Role
+from bastion.services.people.passwords import random_password
+from bastion.services.people.tokens import Tokens
+from bastion.services.rules.stored_rules import any_rule
+from bastion.services.rules.transfer import RULEPACK, read_rules, store_rules
 
 ADMIN: Final = "admin"
 FIRST_CALLER: Final = "first"

@@ -6,9 +6,9 @@ from wtforms.validators import DataRequired, EqualTo, Length, Optional
 from wtforms.widgets import CheckboxInput, ListWidget
 
 from bastion.errors import FieldFault
-from bastion.services.accounts import Role
-from bastion.services.passwords import MAX_PASSWORD, MIN_PASSWORD
-from bastion.services.tokens import Scope
+from bastion.services.people.accounts import Role
+from bastion.services.people.passwords import MAX_PASSWORD, MIN_PASSWORD
+from bastion.services.people.tokens import Scope
 
 ROLES = [role.value for role in Role]
 

@@ -9,8 +9,8 @@ from bastion.errors import InvalidInput
 from bastion.runtime import runtime
 from bastion.security.sessions import begin_session, end_session
 from bastion.security.signing_in import try_password
-from bastion.services.accounts import Origin, Role
-from bastion.services.passwords import random_password
+from bastion.services.people.accounts import Origin, Role
+from bastion.services.people.passwords import random_password
 from bastion.web.account_forms import AccountForm, OwnPasswordForm, RoleForm
 
 blueprint = Blueprint("accounts", __name__, url_prefix="/accounts")

@@ -9,7 +9,7 @@ from flask import Blueprint, render_template, request, url_for
 from bastion.errors import FieldFault, InvalidInput
 from bastion.models import MAX_ID
 from bastion.runtime import runtime
-from bastion.services.audit_search import AuditFilter, page_of_audit, time_of
+from bastion.services.audit.search import AuditFilter, page_of_audit, time_of
 
 blueprint = Blueprint("audit", __name__, url_prefix="/audit")
 

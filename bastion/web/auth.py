@@ -8,7 +8,7 @@ from bastion.access import User
 from bastion.runtime import runtime
 from bastion.security.sessions import begin_session, end_session, is_plain_remote
 from bastion.security.signing_in import try_password
-from bastion.services.accounts import Account
+from bastion.services.people.accounts import Account
 from bastion.web.forms import LoginForm
 
 blueprint = Blueprint("auth", __name__)

@@ -10,9 +10,10 @@ from werkzeug.wrappers import Response
 
 from bastion.errors import FieldFault, InvalidInput
 from bastion.extensions import db
-from bastion.services import events, rules
 from bastion.services.dashboard import activity, latency, triggers
-from bastion.services.events import EventFilter
+from bastion.services.events import stored_events
+from bastion.services.events.stored_events import EventFilter
+from bastion.services.rules import stored_rules
 from bastion.services.search import counts
 from bastion.services.search.counts import Bucket
 from bastion.services.search.event_fields import EVENTS
@@ -71,7 +72,7 @@ def overview() -> str | Response:
 
 
 def _page(session: Session, state: ListState) -> str:
-    newest = events.page_of_events(session, EventFilter(), per_page=NEWEST, bookmark=None)
+    newest = stored_events.page_of_events(session, EventFilter(), per_page=NEWEST, bookmark=None)
     empty = why_empty(session, EVENTS, state.period)
     quick = bool(newest) and activity.is_quick(session, state.period, state.now)
     small = quick and _is_small(session, EVENTS) and _is_small(session, TRIGGERS)
@@ -82,8 +83,8 @@ def _page(session: Session, state: ListState) -> str:
         links=Links(state),
         newest=newest,
         empty=empty,
-        rules_total=rules.list_rules(session, limit=0)[0],
-        rules_enabled=rules.list_rules(session, enabled=True, limit=0)[0],
+        rules_total=stored_rules.list_rules(session, limit=0)[0],
+        rules_enabled=stored_rules.list_rules(session, enabled=True, limit=0)[0],
         activity=activity.activity(session, state.period, state.now, reader_zone()) if quick else None,
         panels=_panels(session, state) if small else None,
     )

@@ -14,14 +14,14 @@ from bastion.firewall.analysis import Analysis, Direction, Submission
 from bastion.firewall.flows import DEFAULT_FLOW
 from bastion.models import MAX_ID, Event
 from bastion.runtime import runtime
-from bastion.services import events
-from bastion.services.decoded import excerpts
-from bastion.services.event_json import whole_event_json
-from bastion.services.evidence import Hit, hits_of, pipelines_of
-from bastion.services.one_event import Neighbours, Place, neighbours, same_rules, same_text
-from bastion.services.precision import precision_of
-from bastion.services.rerun import Difference, compare
-from bastion.services.rule_from_text import pattern_for
+from bastion.services.events import stored_events
+from bastion.services.events.as_json import whole_event_json
+from bastion.services.events.decoded import excerpts
+from bastion.services.events.evidence import Hit, hits_of, pipelines_of
+from bastion.services.events.rerun import Difference, compare
+from bastion.services.events.surroundings import Neighbours, Place, neighbours, same_rules, same_text
+from bastion.services.rules.from_text import pattern_for
+from bastion.services.rules.precision import precision_of
 from bastion.services.search.selection import bounded_time
 from bastion.web import events as event_list
 from bastion.web import triggers as trigger_list
@@ -71,20 +71,20 @@ class Rerun:
 @blueprint.get("/<key>")
 def show(key: str) -> str:
     """One event by id or uid."""
-    return _page(events.get_event(db.session(), key))
+    return _page(stored_events.get_event(db.session(), key))
 
 
 @blueprint.get("/<key>.json")
 def raw(key: str) -> Response:
     """The same as JSON."""
-    return jsonify(whole_event_json(events.get_event(db.session(), key)))
+    return jsonify(whole_event_json(stored_events.get_event(db.session(), key)))
 
 
 @blueprint.post("/<key>/rerun")
 def rerun(key: str) -> str:
     """The event's page with what today's rules say of its text. Nothing is recorded."""
     session = db.session()
-    event = events.get_event(session, key)
+    event = stored_events.get_event(session, key)
     if event.prompt is None:
         raise InvalidInput([FieldFault("prompt", "was not kept, so that it cannot be judged again")])
     return _page(event, _judged_today(session, event))
@@ -95,7 +95,7 @@ def start_rule(key: str) -> Response:
     """Begins a rule with a pattern for a part of the text: the one between two places, or one that was typed."""
     text = request.args.get("text", "")
     if "start" in request.args:
-        prompt = events.get_event(db.session(), key).prompt or ""
+        prompt = stored_events.get_event(db.session(), key).prompt or ""
         text = prompt[_whole_number("start") : _whole_number("end")]
     return redirect(url_for("rules.new", pattern=pattern_for(text)))
 

@@ -9,7 +9,7 @@ from werkzeug.wrappers import Response
 
 from bastion.errors import FieldFault, InvalidInput
 from bastion.extensions import db
-from bastion.services import events
+from bastion.services.events import stored_events
 from bastion.services.search.event_fields import EVENTS
 from bastion.services.search.facets import event_facets
 from bastion.services.search.pages import page_of_keys
@@ -24,10 +24,10 @@ blueprint = Blueprint("events", __name__, url_prefix="/events")
 KIND: Final = ListKind(
     "events",
     EVENTS,
-    events.event_rows,
+    stored_events.event_rows,
     event_facets,
-    events.EXPORTED,
-    events.event_records,
+    stored_events.EXPORTED,
+    stored_events.event_records,
     {"status": ("status", ""), "flow_name": ("flow", "")},
 )
 
@@ -44,7 +44,7 @@ def index() -> str | Response:
 def _more(session: Session, state: ListState) -> dict[str, Any]:
     """Where a pasted uid or task id leads, and from when on new events are looked for."""
     words = [token.value for token in free_text(state.search) if not token.negated]
-    uid, task = events.named_exactly(session, words[0]) if len(words) == 1 else (False, False)
+    uid, task = stored_events.named_exactly(session, words[0]) if len(words) == 1 else (False, False)
     return {"uid": words[0] if uid else None, "task": words[0] if task else None, "now": write_time(state.now)}
 
 
@@ -72,5 +72,5 @@ def newer() -> str:
     with bounded_time(session):
         period = state.period.from_then(after)
         page = page_of_keys(session, EVENTS, EVENTS.select(session, state.search), period)
-        rows = events.event_rows(session, page.keys)
+        rows = stored_events.event_rows(session, page.keys)
     return render_template("events/newer.html", state=state, rows=rows, more=page.next is not None)

@@ -23,10 +23,10 @@ from bastion.engine.validation import MAX_LENGTH, MAX_TEXT
 from bastion.errors import FieldFault
 from bastion.firewall.analysis import MAX_PROMPT_BYTES, Direction
 from bastion.models import Rule
-from bastion.services.comparing import as_text
-from bastion.services.passwords import MAX_PASSWORD
-from bastion.services.rule_checks import MAX_SAMPLE_CHARACTERS
-from bastion.services.rule_history import MAX_COMMENT
+from bastion.services.people.passwords import MAX_PASSWORD
+from bastion.services.rules.checks import MAX_SAMPLE_CHARACTERS
+from bastion.services.rules.comparing import as_text
+from bastion.services.rules.history import MAX_COMMENT
 
 
 def _lines(text: str | None) -> tuple[str, ...]:

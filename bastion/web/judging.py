@@ -15,12 +15,12 @@ from bastion.errors import Conflict, FieldFault, InvalidInput
 from bastion.extensions import db
 from bastion.models import MAX_ID
 from bastion.models import utc_now as now
-from bastion.services import judging, judging_many
-from bastion.services.judging import ANYTHING, Anything, Disposition, Judgement
-from bastion.services.judging_many import Progress, Selected
 from bastion.services.search.selection import bounded_time
 from bastion.services.search.timerange import Period, read_time, write_time
 from bastion.services.search.trigger_fields import TRIGGERS
+from bastion.services.triggers import judging, judging_many
+from bastion.services.triggers.judging import ANYTHING, Anything, Disposition, Judgement
+from bastion.services.triggers.judging_many import Progress, Selected
 from bastion.web.auth import own_path
 from bastion.web.list_pages import FRAGMENT
 from bastion.web.lists import ListState, read_state

@@ -9,8 +9,8 @@ from bastion.firewall.explaining import ExplainedAnalysis, explain, record_and_e
 from bastion.firewall.flows import DEFAULT_FLOW
 from bastion.models import Event
 from bastion.runtime import runtime
-from bastion.services import events
-from bastion.services.seen_views import MAX_LISTED, SeenView, seen_views
+from bastion.services.events import stored_events
+from bastion.services.events.seen_views import MAX_LISTED, SeenView, seen_views
 from bastion.web.forms import PlaygroundForm
 from bastion.web.marked_text import Mark, MarkedText, mark, numbered
 
@@ -64,7 +64,7 @@ def _event() -> Event | None:
     key = request.args.get("event")
     if not key:
         return None
-    event = events.get_event(db.session(), key)
+    event = stored_events.get_event(db.session(), key)
     if event.prompt is None:
         raise InvalidInput([FieldFault("event", "has no text: it was not kept, so that it cannot be tried")])
     return event

@@ -14,7 +14,7 @@ from werkzeug.wrappers import Response
 from bastion.errors import BastionError
 from bastion.runtime import runtime
 from bastion.security.groups import role_of
-from bastion.services.accounts import Account, Origin
+from bastion.services.people.accounts import Account, Origin
 from bastion.settings import Settings
 from bastion.web.auth import log_in, own_path
 

@@ -5,7 +5,7 @@ from werkzeug.wrappers import Response
 
 from bastion.errors import FieldFault, InvalidInput
 from bastion.runtime import runtime
-from bastion.services.tokens import Scope, lifetime_of
+from bastion.services.people.tokens import Scope, lifetime_of
 from bastion.web.account_forms import TokenForm
 
 blueprint = Blueprint("tokens", __name__, url_prefix="/tokens")

@@ -5,9 +5,9 @@ from typing import Final
 from flask import Blueprint
 from werkzeug.wrappers import Response
 
-from bastion.services import triggers
 from bastion.services.search.facets import trigger_facets
 from bastion.services.search.trigger_fields import TRIGGERS
+from bastion.services.triggers import stored_triggers
 from bastion.web.list_pages import ListKind, show_facets, show_list, stream_export
 
 blueprint = Blueprint("triggers", __name__, url_prefix="/triggers")
@@ -15,10 +15,10 @@ blueprint = Blueprint("triggers", __name__, url_prefix="/triggers")
 KIND: Final = ListKind(
     "triggers",
     TRIGGERS,
-    triggers.trigger_rows,
+    stored_triggers.trigger_rows,
     trigger_facets,
-    triggers.EXPORTED,
-    triggers.trigger_records,
+    stored_triggers.EXPORTED,
+    stored_triggers.trigger_records,
     {"rule": ("rule", "#")},
 )
 

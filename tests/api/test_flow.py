@@ -13,7 +13,7 @@ from bastion.engine import Action, Views
 from bastion.engine.views import uncovering
 from bastion.models import Event, RuleTrigger
 from bastion.runtime import Runtime
-from bastion.services.tokens import Scope
+from bastion.services.people.tokens import Scope
 from tests.factories import stored_rule
 
 RUN = "/api/v1/flow/run"

@@ -12,7 +12,7 @@ from sqlalchemy.orm import Session
 from bastion.api.quick_run import PATH, QuickRun
 from bastion.models import Event
 from bastion.runtime import Runtime
-from bastion.services.tokens import Scope
+from bastion.services.people.tokens import Scope
 from tests.factories import stored_rule
 
 JSON = {"Content-Type": "application/json"}

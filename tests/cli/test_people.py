@@ -3,7 +3,7 @@
 import re
 
 from bastion.runtime import Runtime
-from bastion.services.tokens import Scope
+from bastion.services.people.tokens import Scope
 from tests.cli.conftest import Run
 from tests.conftest import PASSWORD
 

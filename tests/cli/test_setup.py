@@ -4,7 +4,7 @@ from sqlalchemy.orm import Session
 
 from bastion.models import Rule
 from bastion.runtime import Runtime
-from bastion.services.accounts import Role
+from bastion.services.people.accounts import Role
 from tests.cli.conftest import Run
 from tests.factories import stored_rule
 

@@ -13,7 +13,7 @@ from hypothesis import assume, example, given, reject, settings
 from bastion.engine.detectors.regex_rules import RegexDetector
 from bastion.engine.dialect import pattern_faults
 from bastion.engine.verdict import Match
-from bastion.services.transfer import RULEPACK, read_rules
+from bastion.services.rules.transfer import RULEPACK, read_rules
 from tests.conftest import ROOT
 from tests.engine.fuzz import Tally, by_detector, by_loop, disagreement, run_batch
 from tests.engine.grammar import disguise, searches

@@ -7,7 +7,7 @@ import pytest
 from bastion.engine.dialect import read_expression
 from bastion.engine.rules import pattern_lines
 from bastion.engine.witness import witness
-from bastion.services.transfer import RULEPACK, read_rules
+from bastion.services.rules.transfer import RULEPACK, read_rules
 
 SHIPPED = sorted({line for filed in read_rules(RULEPACK).rules for _, line in pattern_lines(filed.spec.pattern)})
 

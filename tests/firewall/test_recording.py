@@ -14,7 +14,7 @@ from bastion.errors import NotRecorded
 from bastion.firewall.analysis import Analysis, Firewall, Submission, answer
 from bastion.models import Event, Rule, RuleTrigger
 from bastion.runtime import Runtime
-from bastion.services.rules import delete_rule
+from bastion.services.rules.stored_rules import delete_rule
 from bastion.settings import SavePrompt
 from tests.factories import stored_rule
 from tests.firewall.test_spool import record

@@ -14,7 +14,7 @@ from bastion.firewall import live
 from bastion.firewall.live import LiveRules, RuleSet
 from bastion.models import Rule
 from bastion.runtime import Runtime
-from bastion.services.rules import delete_rule
+from bastion.services.rules.stored_rules import delete_rule
 from tests.factories import stored_rule as stored_with_views
 
 pytestmark = pytest.mark.parametrize("kind", ["sqlite"], indirect=True)

@@ -13,7 +13,7 @@ from bastion.errors import SchemaError
 from bastion.extensions import db
 from bastion.models import Event, Rule
 from bastion.schema import init_db
-from bastion.services.accounts import Role
+from bastion.services.people.accounts import Role
 from tests.conftest import log_in_as
 from tests.databases import Databases
 from tests.migrations import aidr_bastion

@@ -15,7 +15,7 @@ from bastion.extensions import db
 from bastion.models import Event, Rule, RuleTrigger
 from bastion.schema import current_revision, init_db
 from bastion.schema.locking import alone
-from bastion.services.events import EventFilter, page_of_events
+from bastion.services.events.stored_events import EventFilter, page_of_events
 from tests.conftest import ROOT, clean_environment
 from tests.migrations.conftest import Migrate
 from tests.migrations.support import HEAD, REVISIONS, revision_of

@@ -10,7 +10,7 @@ from flask import Flask
 from flask.testing import FlaskClient
 
 from bastion.runtime import Runtime
-from bastion.services.accounts import Role
+from bastion.services.people.accounts import Role
 from tests.conftest import PASSWORD
 
 Entries = Callable[[], list[dict[str, Any]]]

@@ -16,10 +16,10 @@ from bastion.access import REFUSALS_NOTED
 from bastion.extensions import db
 from bastion.models import RuleTrigger
 from bastion.runtime import Runtime
-from bastion.services.accounts import Role
-from bastion.services.audit import Actor, AuditLog
-from bastion.services.audit_search import MAX_READ, AuditFilter, page_of_audit
-from bastion.services.tokens import Scope
+from bastion.services.audit.log import Actor, AuditLog
+from bastion.services.audit.search import MAX_READ, AuditFilter, page_of_audit
+from bastion.services.people.accounts import Role
+from bastion.services.people.tokens import Scope
 from tests.conftest import PASSWORD, log_in_as
 from tests.factories import rule_spec, stored_event, stored_rule
 from tests.security.conftest import Entries, csrf, log_in
@@ -81,7 +81,7 @@ def test_a_judgement_is_written_without_its_note_and_deleted_evidence_with_its_n
         trigger.note = "nobody will see this"
         db.session.flush()
         db.session.rollback()
-        from bastion.services.rules import delete_rule, get_rule
+        from bastion.services.rules.stored_rules import delete_rule, get_rule
 
         delete_rule(db.session(), get_rule(db.session(), rule.id), with_triggers=1)
         db.session.commit()
@@ -275,7 +275,7 @@ def test_a_rule_put_in_past_the_objects_is_written(app: Flask, audited: Entries)
     import sqlalchemy as sa
 
     from bastion.models import Rule
-    from bastion.services.rules import create_rule
+    from bastion.services.rules.stored_rules import create_rule
 
     with app.app_context():
         create_rule(db.session(), rule_spec())

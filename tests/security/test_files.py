@@ -10,7 +10,7 @@ import pytest
 from bastion import create_app
 from bastion.extensions import db
 from bastion.schema import init_db
-from bastion.services.accounts import Role
+from bastion.services.people.accounts import Role
 from tests.conftest import PASSWORD
 
 

@@ -9,7 +9,7 @@ from flask.testing import FlaskClient
 
 from bastion import create_app
 from bastion.errors import SettingsError
-from bastion.services.accounts import Role
+from bastion.services.people.accounts import Role
 from bastion.settings import load_settings
 from tests.conftest import PASSWORD
 

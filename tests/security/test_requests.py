@@ -14,7 +14,7 @@ from sqlalchemy.orm import Session
 
 from bastion import create_app
 from bastion.runtime import Runtime
-from bastion.services.accounts import Role
+from bastion.services.people.accounts import Role
 from tests.conftest import log_in_as
 from tests.factories import stored_event, stored_rule
 

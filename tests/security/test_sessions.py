@@ -10,8 +10,8 @@ from flask.testing import FlaskClient
 
 from bastion import create_app
 from bastion.runtime import Runtime
-from bastion.services.accounts import Role
-from bastion.services.ended_sessions import MAX_SESSION_SECONDS
+from bastion.services.people.accounts import Role
+from bastion.services.people.ended_sessions import MAX_SESSION_SECONDS
 from tests.conftest import PASSWORD
 from tests.security.conftest import csrf, log_in
 

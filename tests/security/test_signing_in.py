@@ -9,8 +9,8 @@ from flask import Flask
 from flask.testing import FlaskClient
 
 from bastion.runtime import Runtime
-from bastion.services.accounts import Accounts, Role
 from bastion.services.limits import LOGIN_FROM_ADDRESS, LOGIN_OF_ACCOUNT, Limits
+from bastion.services.people.accounts import Accounts, Role
 from tests.conftest import PASSWORD
 from tests.security.conftest import Entries, csrf, log_in
 

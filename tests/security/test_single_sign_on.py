@@ -14,7 +14,7 @@ from flask.testing import FlaskClient
 
 from bastion import create_app
 from bastion.runtime import Runtime
-from bastion.services.accounts import Role
+from bastion.services.people.accounts import Role
 from tests.conftest import PASSWORD
 from tests.security.conftest import Entries
 

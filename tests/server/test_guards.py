@@ -70,7 +70,7 @@ def test_a_revoked_token_is_refused_by_every_worker_within_a_second(server: Serv
     assert re.search(r"doomed +read +as sent +20\d\d-\d\d-\d\d \d\d:\d\d UTC +used 20", server.flask("token", "list"))
 
     # In this process: the command's own start takes longer than the second.
-    from bastion.services.tokens import Tokens
+    from bastion.services.people.tokens import Tokens
 
     Tokens(server.instance).revoke("doomed")
     time.sleep(REVOKED_WITHIN)

@@ -10,8 +10,8 @@ import pytest
 from argon2 import PasswordHasher
 
 from bastion.errors import Conflict, InvalidInput, NotFound, SettingsError
-from bastion.services import accounts as accounts_module
-from bastion.services.accounts import Accounts, Role
+from bastion.services.people import accounts as accounts_module
+from bastion.services.people.accounts import Accounts, Role
 
 PASSWORD = "correct horse battery staple"
 

@@ -10,7 +10,7 @@ from bastion.engine import RuleSpec
 from bastion.errors import InvalidInput, InvalidRule
 from bastion.models import Event, RuleTrigger
 from bastion.runtime import Runtime
-from bastion.services.backtest import Backtest, Change, Cursor, Outcome, Pair, Step, since, total
+from bastion.services.rules.backtest import Backtest, Change, Cursor, Outcome, Pair, Step, since, total
 from tests.factories import rule_spec, stored_event, stored_rule
 
 NOON = datetime(2026, 11, 20, 12, tzinfo=UTC)

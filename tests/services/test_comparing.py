@@ -2,7 +2,7 @@
 
 import time
 
-from bastion.services.comparing import Pair, as_text, differences, merge
+from bastion.services.rules.comparing import Pair, as_text, differences, merge
 
 FIELDS = ("name", "tags", "enabled")
 

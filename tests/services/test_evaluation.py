@@ -11,7 +11,7 @@ from sqlalchemy.orm import Session
 
 from bastion.engine import Action, Engine, Status
 from bastion.models import Event
-from bastion.services.evaluation import Evaluation, Label, LabelledText, Share, read_labelled
+from bastion.services.rules.evaluation import Evaluation, Label, LabelledText, Share, read_labelled
 from tests.factories import rule_spec, stored_rule
 
 ROWS = (

@@ -13,9 +13,9 @@ from sqlalchemy.orm import Session
 
 from bastion.engine import Status
 from bastion.models import Event, RuleTrigger, utc_now
-from bastion.services import retention
-from bastion.services.daily_pruning import DailyPruning
-from bastion.services.retention import Old, count_old, prune
+from bastion.services.events import retention
+from bastion.services.events.daily_pruning import DailyPruning
+from bastion.services.events.retention import Old, count_old, prune
 from tests.factories import stored_event, stored_rule
 
 NOW = utc_now()

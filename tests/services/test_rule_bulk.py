@@ -7,10 +7,10 @@ from sqlalchemy.orm import Session
 from bastion.engine import Action
 from bastion.errors import InvalidInput
 from bastion.models import Rule
-from bastion.services import rule_bulk
-from bastion.services.rule_bulk import BulkChange, Kind, apply, plan
-from bastion.services.rule_history import versions
-from bastion.services.rules import archive_rule, delete_rule, get_rule, update_rule
+from bastion.services.rules import bulk
+from bastion.services.rules.bulk import BulkChange, Kind, apply, plan
+from bastion.services.rules.history import versions
+from bastion.services.rules.stored_rules import archive_rule, delete_rule, get_rule, update_rule
 from tests.factories import stored_rule
 
 ENABLE = BulkChange(Kind.ENABLE)
@@ -91,7 +91,7 @@ def test_rules_that_changed_or_went_since_the_dry_run_are_left_alone(session: Se
 
 
 def test_more_than_a_handful_are_changed(session: Session, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(rule_bulk, "_AT_ONCE", 2)
+    monkeypatch.setattr(bulk, "_AT_ONCE", 2)
     ids = [stored_rule(session, enabled=False).id for _ in range(5)]
 
     assert apply(session, dict.fromkeys(ids, 1), ENABLE, actor=None).changed == 5

@@ -8,9 +8,9 @@ from sqlalchemy.orm import Session
 from bastion.compiler.trying import TryingCompiler
 from bastion.engine import Views
 from bastion.engine.layers import compile_signs
-from bastion.services import rule_checks
-from bastion.services.rule_checks import TriedSample, check_draft, notes_on, split_samples, try_samples
-from bastion.services.rules import archive_rule
+from bastion.services.rules import checks
+from bastion.services.rules.checks import TriedSample, check_draft, notes_on, split_samples, try_samples
+from bastion.services.rules.stored_rules import archive_rule
 from tests.factories import rule_spec, stored_rule
 
 COMPILER = TryingCompiler(compile_signs).unfiltered
@@ -77,7 +77,7 @@ def test_lines_that_another_rule_in_use_has_are_named(session: Session) -> None:
 
 
 def test_a_check_ends_in_time_and_says_what_it_left(session: Session, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(rule_checks, "CHECK_SECONDS", -1)
+    monkeypatch.setattr(checks, "CHECK_SECONDS", -1)
 
     (warning,) = warnings(session, "(?i)one\n(?i)two")
 
@@ -136,7 +136,7 @@ def test_a_sample_that_takes_too_long_is_neither_yes_nor_no() -> None:
 def test_samples_beyond_the_limits_are_told(monkeypatch: pytest.MonkeyPatch) -> None:
     many = try_samples(rule_spec(), ["ignore previous"] * 60, COMPILER)
     long = try_samples(rule_spec(), ["ignore previous", "x" * 50_001, "ignore previous"], COMPILER)
-    monkeypatch.setattr(rule_checks, "SAMPLE_SECONDS", -1)
+    monkeypatch.setattr(checks, "SAMPLE_SECONDS", -1)
     late = try_samples(rule_spec(), ["ignore previous"], COMPILER)
 
     assert (len(many), many[49].matched) == (51, True)

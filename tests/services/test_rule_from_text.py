@@ -6,7 +6,7 @@ import regex
 from bastion.engine import Engine
 from bastion.engine.dialect import pattern_faults
 from bastion.errors import InvalidInput
-from bastion.services.rule_from_text import MAX_TEXT, pattern_for
+from bastion.services.rules.from_text import MAX_TEXT, pattern_for
 from tests.factories import rule_spec
 
 

@@ -9,9 +9,9 @@ from sqlalchemy.orm import Session
 from bastion.engine import Action, Severity
 from bastion.errors import Conflict, InvalidRule, NotFound
 from bastion.models import Rule
-from bastion.services import rule_history
-from bastion.services.rule_history import get_version, versions
-from bastion.services.rules import archive_rule, bring_back, create_rule, toggle_rule, update_rule
+from bastion.services.rules import history
+from bastion.services.rules.history import get_version, versions
+from bastion.services.rules.stored_rules import archive_rule, bring_back, create_rule, toggle_rule, update_rule
 from tests.factories import rule_spec, stored_rule
 
 
@@ -91,7 +91,7 @@ def test_a_history_that_cannot_be_read_is_begun_anew(session: Session, stored: s
 
 
 def test_only_the_newest_versions_are_kept(session: Session, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(rule_history, "MAX_VERSIONS", 3)
+    monkeypatch.setattr(history, "MAX_VERSIONS", 3)
     rule = stored_rule(session)
 
     for number in range(5):
@@ -104,7 +104,7 @@ def test_only_the_newest_versions_are_kept(session: Session, monkeypatch: pytest
 
 def test_old_versions_go_when_all_take_too_much_room(session: Session, monkeypatch: pytest.MonkeyPatch) -> None:
     rule = stored_rule(session)
-    monkeypatch.setattr(rule_history, "MAX_BYTES", 25_000)
+    monkeypatch.setattr(history, "MAX_BYTES", 25_000)
 
     for number in range(4):
         update_rule(session, rule, {"details": f"{number}" + "ü" * 5000})

@@ -10,8 +10,8 @@ from sqlalchemy.orm import Session
 from bastion.engine import Action, Severity, Views
 from bastion.errors import InvalidInput
 from bastion.models import RuleTrigger
-from bastion.services.rule_list import PER_PAGE, exported_rules, facets, page_of_rules, selected_ids
-from bastion.services.rules import archive_rule
+from bastion.services.rules.listing import PER_PAGE, exported_rules, facets, page_of_rules, selected_ids
+from bastion.services.rules.stored_rules import archive_rule
 from bastion.services.search.rules import FIELDS
 from bastion.services.search.tokens import parse
 from tests.factories import stored_event, stored_rule

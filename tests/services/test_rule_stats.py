@@ -6,8 +6,8 @@ import pytest
 from sqlalchemy.orm import Session
 
 from bastion.models import Event, Rule, RuleTrigger
-from bastion.services import rule_stats
-from bastion.services.rule_stats import (
+from bastion.services.rules import stats
+from bastion.services.rules.stats import (
     Precision,
     activity_of,
     calendar_weeks,
@@ -51,7 +51,7 @@ def test_triggers_are_counted_by_day_up_to_now(session: Session) -> None:
     assert found[rule.id].days == (2, 0, 0, 0, 0, 1, 2)
     assert (found[rule.id].day, found[rule.id].week) == (2, 5)
     assert found[rule.id].last == NOW + HOUR
-    assert found[silent.id] == rule_stats.RuleActivity((0,) * 7, None, Precision(0, 0))
+    assert found[silent.id] == stats.RuleActivity((0,) * 7, None, Precision(0, 0))
 
 
 def test_precision_is_of_what_was_judged_right_or_wrong(session: Session) -> None:
@@ -67,7 +67,7 @@ def test_precision_is_of_what_was_judged_right_or_wrong(session: Session) -> Non
 
 
 def test_precision_is_of_the_newest_judgements(session: Session, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(rule_stats, "NEWEST", 2)
+    monkeypatch.setattr(stats, "NEWEST", 2)
     rule = stored_rule(session)
     for days, disposition in ((1, "true_positive"), (2, "false_positive"), (3, "false_positive"), (0, None)):
         trigger(session, rule, timedelta(days=days), disposition)

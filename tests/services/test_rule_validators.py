@@ -9,8 +9,8 @@ from sqlalchemy.orm import Session
 
 from bastion.engine import Validator
 from bastion.models import Rule
-from bastion.services.rules import update_rule
-from bastion.services.transfer import import_rules, read_rules
+from bastion.services.rules.stored_rules import update_rule
+from bastion.services.rules.transfer import import_rules, read_rules
 from tests.factories import stored_rule
 
 FILE = "name: n\ndetails: d\nuuid: u-1\ndetection:\n  validator: {}\n  pattern: '\\d{{16}}'\n"

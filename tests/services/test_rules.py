@@ -10,7 +10,7 @@ from sqlalchemy.orm import Session
 from bastion.engine import Action, Severity, Views
 from bastion.errors import Conflict, InvalidRule, NotFound
 from bastion.models import Event, Rule, RuleTrigger
-from bastion.services.rules import (
+from bastion.services.rules.stored_rules import (
     any_rule,
     archive_rule,
     archived_rules,

@@ -3,7 +3,7 @@
 from bastion.engine import Match
 from bastion.engine.tracing import Trace
 from bastion.engine.views import View
-from bastion.services.seen_views import MAX_LISTED, MAX_SHOWN, seen_views
+from bastion.services.events.seen_views import MAX_LISTED, MAX_SHOWN, seen_views
 from tests.factories import rule_spec
 
 

@@ -13,8 +13,8 @@ import pytest
 
 from bastion.errors import Conflict, InvalidInput, NotFound, SettingsError
 from bastion.models import utc_now
+from bastion.services.people.tokens import Scope, Token, Tokens, lifetime_of
 from bastion.services.shared_state import SharedState
-from bastion.services.tokens import Scope, Token, Tokens, lifetime_of
 
 
 @pytest.fixture

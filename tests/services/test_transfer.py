@@ -9,8 +9,8 @@ from sqlalchemy.orm import Session
 from bastion.engine import Action, Severity, Views
 from bastion.errors import NotFound
 from bastion.models import Rule
-from bastion.services.rules import archive_rule
-from bastion.services.transfer import FaultyFilesError, ImportReport, import_rules, read_rules
+from bastion.services.rules.stored_rules import archive_rule
+from bastion.services.rules.transfer import FaultyFilesError, ImportReport, import_rules, read_rules
 from tests.factories import stored_rule
 
 FIRST = "00000000-0000-4000-8000-000000000001"

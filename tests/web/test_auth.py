@@ -6,7 +6,7 @@ import pytest
 from flask import Flask
 from flask.testing import FlaskClient
 
-from bastion.services.accounts import Role
+from bastion.services.people.accounts import Role
 from tests.conftest import PASSWORD
 
 

@@ -11,10 +11,10 @@ from flask.testing import FlaskClient
 from sqlalchemy.orm import Session
 
 from bastion.models import RuleTrigger, utc_now
-from bastion.services import judging_many
-from bastion.services.accounts import Role
-from bastion.services.precision import precision_of, wilson_interval
-from bastion.services.tokens import Scope
+from bastion.services.people.accounts import Role
+from bastion.services.people.tokens import Scope
+from bastion.services.rules.precision import precision_of, wilson_interval
+from bastion.services.triggers import judging_many
 from tests.conftest import log_in_as
 from tests.factories import stored_event, stored_rule
 

@@ -6,7 +6,7 @@ from flask.testing import FlaskClient
 from sqlalchemy.orm import Session
 
 from bastion.models import Rule
-from bastion.services.accounts import Role
+from bastion.services.people.accounts import Role
 from tests.conftest import log_in_as
 from tests.factories import stored_rule
 from tests.web.test_rules import FORM

@@ -7,7 +7,7 @@ from sqlalchemy.orm import Session
 
 from bastion.engine import Action, Severity
 from bastion.models import Rule
-from bastion.services.rules import update_rule
+from bastion.services.rules.stored_rules import update_rule
 from tests.factories import stored_rule
 from tests.web.test_rules import FORM
 

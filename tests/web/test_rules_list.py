@@ -9,7 +9,7 @@ from flask.testing import FlaskClient
 from sqlalchemy.orm import Session
 
 from bastion.models import Rule
-from bastion.services.rules import update_rule
+from bastion.services.rules.stored_rules import update_rule
 from tests.factories import stored_event, stored_rule
 
 

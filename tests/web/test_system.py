@@ -11,7 +11,7 @@ from sqlalchemy.orm import Session
 
 from bastion.runtime import Runtime
 from bastion.services import system_facts
-from bastion.services.accounts import Role
+from bastion.services.people.accounts import Role
 from bastion.services.system_facts import HIDDEN, is_secret, masked_url, settings_in_force
 from bastion.settings import Settings
 from tests.conftest import log_in_as

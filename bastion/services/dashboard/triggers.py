@@ -9,7 +9,7 @@ import sqlalchemy as sa
 from sqlalchemy.orm import Session
 
 from bastion.models import Event, Rule, RuleTrigger
-from bastion.services.precision import Estimate, precision_of
+from bastion.services.rules.precision import Estimate, precision_of
 from bastion.services.search.event_fields import NOT_SET, SEVERITIES
 from bastion.services.search.selection import Window, find_window, within
 from bastion.services.search.timerange import ALWAYS, Period

@@ -10,8 +10,8 @@ from werkzeug.wrappers import Response
 from bastion.errors import FieldFault, InvalidInput
 from bastion.extensions import db
 from bastion.models import MAX_ID, utc_now
-from bastion.services.rule_bulk import BulkChange, Kind, apply, plan
-from bastion.services.rule_list import selected_ids
+from bastion.services.rules.bulk import BulkChange, Kind, apply, plan
+from bastion.services.rules.listing import selected_ids
 from bastion.services.search.rules import FIELDS
 from bastion.services.search.tokens import parse
 from bastion.web.rules.listing import read_state

@@ -13,10 +13,10 @@ from bastion.errors import Conflict, InvalidRule
 from bastion.extensions import db
 from bastion.models import MAX_ID, Rule
 from bastion.runtime import runtime
-from bastion.services import rules
-from bastion.services.comparing import MergedField, as_text, merge
-from bastion.services.rule_checks import Checked, Finding, TriedSample, check_draft, split_samples, try_samples
-from bastion.services.rule_history import Version, content_of, versions
+from bastion.services.rules import stored_rules
+from bastion.services.rules.checks import Checked, Finding, TriedSample, check_draft, split_samples, try_samples
+from bastion.services.rules.comparing import MergedField, as_text, merge
+from bastion.services.rules.history import Version, content_of, versions
 from bastion.web.forms import RULE_FIELDS, RuleForm
 from bastion.web.marked_text import Mark, MarkedText, mark
 
@@ -55,9 +55,9 @@ def new() -> Answer:
         return _page(form, report=_report(form))
     if not form.validate():
         return _page(form), HTTPStatus.UNPROCESSABLE_ENTITY
-    spec = RuleSpec(uuid=rules.new_uuid(), **form.content())
+    spec = RuleSpec(uuid=stored_rules.new_uuid(), **form.content())
     try:
-        rule = rules.create_rule(db.session(), spec, actor=current_user.name, why=form.comment.data)
+        rule = stored_rules.create_rule(db.session(), spec, actor=current_user.name, why=form.comment.data)
     except InvalidRule as error:
         form.show_faults(error.faults)
         return _page(form), HTTPStatus.UNPROCESSABLE_ENTITY
@@ -67,7 +67,7 @@ def new() -> Answer:
 def edit(rule_id: int) -> Answer:
     """Changes a rule, on the version that the editor saw."""
     session = db.session()
-    rule = rules.get_rule(session, rule_id)
+    rule = stored_rules.get_rule(session, rule_id)
     form = RuleForm.of(rule)
     if request.method == "GET":
         return _page(form, rule)
@@ -80,13 +80,15 @@ def edit(rule_id: int) -> Answer:
         # Where theirs was chosen, what is stored stays.
         changes = {name: value for name, value in changes.items() if request.form.get(f"choice-{name}") != "theirs"}
     try:
-        rules.update_rule(session, rule, changes, form.version.data, actor=current_user.name, why=form.comment.data)
+        stored_rules.update_rule(
+            session, rule, changes, form.version.data, actor=current_user.name, why=form.comment.data
+        )
     except InvalidRule as error:
         form.show_faults(error.faults)
         return _page(form, rule), HTTPStatus.UNPROCESSABLE_ENTITY
     except Conflict:
         session.rollback()
-        return _collided(form, rules.get_rule(session, rule_id)), HTTPStatus.CONFLICT
+        return _collided(form, stored_rules.get_rule(session, rule_id)), HTTPStatus.CONFLICT
     return _saved(rule)
 
 
@@ -95,7 +97,7 @@ def check() -> dict[str, Any]:
     form = RuleForm()
     written = request.form.get("rule", "")
     known = written.isascii() and written.isdigit() and len(written) < 19 and int(written) <= MAX_ID
-    report = _report(form, rules.get_rule(db.session(), int(written)) if known else None)
+    report = _report(form, stored_rules.get_rule(db.session(), int(written)) if known else None)
     return {
         "faults": [_finding(fault) for fault in report.checked.faults],
         "warnings": [_finding(warning) for warning in report.checked.warnings],
@@ -165,7 +167,7 @@ def _page(
         as_text=as_text,
         labels=RULE_FIELDS,
         unsaved=request.method == "POST",
-        categories=rules.categories(db.session()),
+        categories=stored_rules.categories(db.session()),
     )
 
 

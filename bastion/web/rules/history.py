@@ -6,9 +6,9 @@ from werkzeug.wrappers import Response
 
 from bastion.errors import FieldFault, InvalidInput
 from bastion.extensions import db
-from bastion.services import rules
-from bastion.services.comparing import differences
-from bastion.services.rule_history import CONTENT, Version, get_version, versions
+from bastion.services.rules import stored_rules
+from bastion.services.rules.comparing import differences
+from bastion.services.rules.history import CONTENT, Version, get_version, versions
 from bastion.web.forms import RULE_FIELDS
 
 MAX_NUMBER = 10
@@ -16,7 +16,7 @@ MAX_NUMBER = 10
 
 def history(rule_id: int) -> str:
     """Every version, and what differs between two of them: the newest two unless others are asked for."""
-    rule = rules.get_rule(db.session(), rule_id)
+    rule = stored_rules.get_rule(db.session(), rule_id)
     every = versions(rule)
     kept = [version.number for version in every if version.content is not None]
     new = _number("new") or kept[0]
@@ -41,8 +41,8 @@ def restore_version(rule_id: int) -> Response:
     """Makes an earlier version the newest."""
     number = _number("version", required=True)
     assert number is not None
-    rule = rules.get_rule(db.session(), rule_id)
-    rules.bring_back(db.session(), rule, number, _number("seen"), actor=current_user.name)
+    rule = stored_rules.get_rule(db.session(), rule_id)
+    stored_rules.bring_back(db.session(), rule, number, _number("seen"), actor=current_user.name)
     db.session.commit()
     flash(f"{rule.name} says what it said in version {number}; that is version {rule.version} now.", "success")
     return redirect(url_for(".history", rule_id=rule.id))

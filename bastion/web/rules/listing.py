@@ -12,9 +12,9 @@ from werkzeug.wrappers import Response
 from bastion.errors import FieldFault, InvalidInput, NotFound
 from bastion.extensions import db
 from bastion.models import utc_now
-from bastion.services.rule_bulk import Kind
-from bastion.services.rule_list import DEFAULT_SORT, SORTS, ListedRule, exported_rules, facets, page_of_rules
-from bastion.services.rules import any_rule
+from bastion.services.rules.bulk import Kind
+from bastion.services.rules.listing import DEFAULT_SORT, SORTS, ListedRule, exported_rules, facets, page_of_rules
+from bastion.services.rules.stored_rules import any_rule
 from bastion.services.search import export
 from bastion.services.search.rules import ARCHIVED, FIELDS
 from bastion.services.search.tokens import Token, parse, write

@@ -7,9 +7,9 @@ from werkzeug.wrappers import Response
 from bastion.engine.rules import pattern_lines
 from bastion.extensions import db
 from bastion.models import Rule, utc_now
-from bastion.services import rules
-from bastion.services.rule_checks import notes_on
-from bastion.services.rule_stats import (
+from bastion.services.rules import stored_rules
+from bastion.services.rules.checks import notes_on
+from bastion.services.rules.stats import (
     activity_of,
     calendar_weeks,
     last_days,
@@ -63,7 +63,7 @@ def triggers(rule_id: int) -> str:
 
 def toggle(rule_id: int) -> Response:
     """Enables or disables."""
-    rule = rules.toggle_rule(db.session(), _rule(rule_id), actor=current_user.name)
+    rule = stored_rules.toggle_rule(db.session(), _rule(rule_id), actor=current_user.name)
     db.session.commit()
     flash(f"{rule.name} is {'enabled' if rule.enabled else 'disabled'}.", "success")
     if request.form.get("from") == "index":
@@ -73,7 +73,7 @@ def toggle(rule_id: int) -> Response:
 
 def archive(rule_id: int) -> Response:
     """Takes a rule out of use and keeps its triggers."""
-    rule = rules.archive_rule(db.session(), _rule(rule_id), actor=current_user.name)
+    rule = stored_rules.archive_rule(db.session(), _rule(rule_id), actor=current_user.name)
     db.session.commit()
     flash(f"{rule.name} is archived: it no longer runs, and its triggers stay.", "success")
     return _back(rule)
@@ -81,7 +81,7 @@ def archive(rule_id: int) -> Response:
 
 def restore(rule_id: int) -> Response:
     """Takes an archived rule back, disabled."""
-    rule = rules.restore_rule(db.session(), _rule(rule_id), actor=current_user.name)
+    rule = stored_rules.restore_rule(db.session(), _rule(rule_id), actor=current_user.name)
     db.session.commit()
     flash(f"{rule.name} is back, disabled.", "success")
     return _back(rule)
@@ -91,19 +91,19 @@ def delete(rule_id: int) -> str | Response:
     """Says how many triggers would go with the rule, and deletes both if that is still true."""
     session = db.session()
     rule = _rule(rule_id)
-    count = rules.count_triggers(session, rule)
+    count = stored_rules.count_triggers(session, rule)
     form = DeleteForm(triggers=count)
     if not form.validate_on_submit():
         return render_template("rules/delete.html", rule=rule, form=form, triggers=count)
     name = rule.name
-    rules.delete_rule(session, rule, with_triggers=form.triggers.data or 0)
+    stored_rules.delete_rule(session, rule, with_triggers=form.triggers.data or 0)
     session.commit()
     flash(f"{name} is deleted.", "success")
     return redirect(url_for(".index"))
 
 
 def _rule(rule_id: int) -> Rule:
-    return rules.get_rule(db.session(), rule_id)
+    return stored_rules.get_rule(db.session(), rule_id)
 
 
 def _back(rule: Rule) -> Response:

@@ -10,7 +10,7 @@ import sqlalchemy as sa
 from sqlalchemy.orm import Session
 
 from bastion.models import Rule
-from bastion.services.rule_stats import RuleActivity, activity_of, judgements, last_days, last_trigger, triggers_since
+from bastion.services.rules.stats import RuleActivity, activity_of, judgements, last_days, last_trigger, triggers_since
 from bastion.services.search.event_fields import NOT_SET
 from bastion.services.search.rules import LADDER, STATUS, rule_conditions
 from bastion.services.search.tokens import Search

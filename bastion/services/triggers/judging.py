@@ -11,7 +11,7 @@ from sqlalchemy.orm import Session, joinedload
 from bastion.engine.validation import UNSTORABLE
 from bastion.errors import Conflict, FieldFault, InvalidInput, NotFound
 from bastion.models import MAX_ID, RuleTrigger, utc_now
-from bastion.services.audited_changes import note_when_committed
+from bastion.services.audit.changes import note_when_committed
 
 MAX_NOTE: Final = 2_000
 """Code points."""

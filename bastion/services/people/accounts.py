@@ -15,9 +15,9 @@ from pydantic import BaseModel, ConfigDict
 
 from bastion.errors import Conflict, FieldFault, InvalidInput, NotFound
 from bastion.models import utc_now
-from bastion.services.audit import Note, no_note
+from bastion.services.audit.log import Note, no_note
 from bastion.services.instance_files import InstanceFile
-from bastion.services.passwords import check_password
+from bastion.services.people.passwords import check_password
 
 _NAME: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9._@-]{0,99}")
 

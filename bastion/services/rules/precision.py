@@ -9,7 +9,7 @@ import sqlalchemy as sa
 from sqlalchemy.orm import Session
 
 from bastion.models import Rule
-from bastion.services.rule_stats import judgements
+from bastion.services.rules.stats import judgements
 
 _Z: Final = 1.959964
 """95% of a normal distribution lie so many standard deviations around its middle."""

@@ -18,7 +18,7 @@ from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Fie
 
 from bastion.errors import BastionError, Conflict, FieldFault, InvalidInput, NotFound
 from bastion.models import utc_now
-from bastion.services.audit import Note, no_note
+from bastion.services.audit.log import Note, no_note
 from bastion.services.instance_files import InstanceFile
 from bastion.services.shared_state import SharedState
 

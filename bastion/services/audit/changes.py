@@ -13,7 +13,7 @@ from sqlalchemy.engine import Result
 from sqlalchemy.orm import ORMExecuteState, Session, SessionTransaction, sessionmaker
 
 from bastion.models import Event, Rule, RuleTrigger
-from bastion.services.audit import Note
+from bastion.services.audit.log import Note
 
 _PENDING: Final = "audit: done and not yet committed"
 _NOTE: Final = "audit: where it is written"

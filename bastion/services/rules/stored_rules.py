@@ -17,7 +17,7 @@ from bastion.engine.rules import pattern_lines
 from bastion.engine.validation import check_rule
 from bastion.errors import Conflict, FieldFault, InvalidRule, NotFound
 from bastion.models import MAX_ID, Rule, RuleTrigger, utc_now
-from bastion.services.rule_history import Signature, begin_history, check_comment, content_of, continued, get_version
+from bastion.services.rules.history import Signature, begin_history, check_comment, content_of, continued, get_version
 
 Word = TypeVar("Word", bound=StrEnum)
 

@@ -12,7 +12,7 @@ from bastion.engine import Action
 from bastion.engine.validation import MAX_TEXT, UNSTORABLE
 from bastion.errors import FieldFault, InvalidInput
 from bastion.models import Rule, utc_now
-from bastion.services.rule_history import Signature, check_comment, content_of, continued
+from bastion.services.rules.history import Signature, check_comment, content_of, continued
 
 MAX_RULES: Final = 5_000
 """Rules that one change may be for."""

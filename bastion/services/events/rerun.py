@@ -9,7 +9,7 @@ from sqlalchemy.orm import Session
 
 from bastion.engine import Match, Verdict
 from bastion.models import Rule
-from bastion.services.evidence import Hit
+from bastion.services.events.evidence import Hit
 
 
 class Outcome(StrEnum):

@@ -8,7 +8,7 @@ from bastion.engine import Match
 from bastion.engine.tracing import Trace
 from bastion.engine.verdict import RAW_VIEW
 from bastion.engine.views import View
-from bastion.services.decoded import place_in
+from bastion.services.events.decoded import place_in
 
 MAX_LISTED: Final = 40
 """Views that a page lists; it says how many more there were."""

@@ -15,7 +15,7 @@ import sqlalchemy as sa
 from sqlalchemy.exc import SQLAlchemyError
 
 from bastion.models import utc_now
-from bastion.services.retention import Old, prune
+from bastion.services.events.retention import Old, prune
 
 log = logging.getLogger(__name__)
 

@@ -14,8 +14,8 @@ from bastion.engine.rules import pattern_lines
 from bastion.errors import BastionError, NotFound
 from bastion.models import Rule
 from bastion.rulefile import Remark, RuleFiles, SourceFile, read_rule_files
-from bastion.services.audited_changes import note_when_committed
-from bastion.services.rules import CONTENT, create_rule, update_rule
+from bastion.services.audit.changes import note_when_committed
+from bastion.services.rules.stored_rules import CONTENT, create_rule, update_rule
 
 RULEPACK: Final = Path(__file__).resolve().parent.parent / "rulepack"
 SUFFIXES: Final = (".yml", ".yaml")

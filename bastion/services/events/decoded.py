@@ -6,7 +6,7 @@ from typing import Final
 
 from bastion.engine.verdict import RAW_VIEW, Span
 from bastion.engine.views import View, uncover
-from bastion.services.evidence import Hit
+from bastion.services.events.evidence import Hit
 
 AROUND: Final = 160
 """Code points of the view that are shown on either side of a match."""

@@ -10,12 +10,12 @@ from sqlalchemy.orm import Session
 
 from bastion.errors import Conflict, InvalidInput
 from bastion.models import RuleTrigger, utc_now
-from bastion.services.audited_changes import note_when_committed
-from bastion.services.judging import NO_JUDGEMENT, Disposition, Judgement, changed_fields
+from bastion.services.audit.changes import note_when_committed
 from bastion.services.search.pages import page_of_keys
 from bastion.services.search.selection import Selection, bounded_time
 from bastion.services.search.timerange import Period
 from bastion.services.search.trigger_fields import TRIGGERS
+from bastion.services.triggers.judging import NO_JUDGEMENT, Disposition, Judgement, changed_fields
 
 BATCH: Final = 1_000
 """Triggers that one transaction judges."""

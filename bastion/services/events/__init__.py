@@ -1,0 +1,1 @@
+"""Events: found, explained, judged anew, let go."""

@@ -1,0 +1,1 @@
+"""Rules: written, checked, tried, compared, brought in."""

@@ -1,0 +1,1 @@
+"""Triggers: found and judged."""
