@@ -17,7 +17,7 @@ from bastion.rulefile import Remark, RuleFiles, SourceFile, read_rule_files
 from bastion.services.audit.changes import note_when_committed
 from bastion.services.rules.stored_rules import CONTENT, create_rule, update_rule
 
-RULEPACK: Final = Path(__file__).resolve().parent.parent / "rulepack"
+RULEPACK: Final = Path(__file__).resolve().parents[2] / "rulepack"
 SUFFIXES: Final = (".yml", ".yaml")
 
 
