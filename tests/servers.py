@@ -1,21 +1,18 @@
 """A real gunicorn on a free port, as production runs it."""
 
-import atexit
 import http.client
 import json
 import os
-import shutil
 import signal
 import socket
 import subprocess
 import sys
-import tempfile
 import time
 from contextlib import closing
-from functools import cache
 from pathlib import Path
 from typing import Any
 
+from tests.compiled import share_compiled_rules
 from tests.conftest import PASSWORD, ROOT, clean_environment
 
 START_SECONDS = 60
@@ -30,10 +27,7 @@ class Server:
             probe.bind(("127.0.0.1", 0))
             self.port = int(probe.getsockname()[1])
         self.instance = instance
-        instance.mkdir(parents=True, exist_ok=True)
-        if not (instance / "cache").exists():
-            # As on one host: the rules that ship are compiled once for all servers of a run.
-            (instance / "cache").symlink_to(_compiled_rules())
+        share_compiled_rules(instance)
         self._environment = clean_environment(
             DATABASE_URL=database_url, BASTION_INSTANCE=str(instance), PORT=str(self.port), **settings
         )
@@ -109,10 +103,3 @@ class Server:
                 return connection.getresponse().status == 200
         except OSError:
             return False
-
-
-@cache
-def _compiled_rules() -> Path:
-    folder = Path(tempfile.mkdtemp(prefix="bastion-rules-"))
-    atexit.register(shutil.rmtree, folder)
-    return folder

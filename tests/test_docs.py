@@ -2,14 +2,16 @@
 
 import json
 import re
+from pathlib import Path
 
 from click import Group
 from flask import Flask
 from flask.testing import FlaskClient
 from sqlalchemy.orm import Session
 
-from bastion.services.rules.transfer import RULEPACK, import_rules
+from bastion.services.setup import load_shipped_rules
 from bastion.settings import Settings
+from tests.compiled import share_compiled_rules
 from tests.conftest import ROOT
 
 
@@ -53,13 +55,14 @@ def test_the_readmes_commands_are_targets_that_exist() -> None:
     assert {"run", "test"} <= set(re.findall(r"make ([a-z-]+)", (ROOT / "README.md").read_text("utf-8")))
 
 
-def test_the_readmes_request_gets_the_answer_that_it_shows(api: FlaskClient, session: Session) -> None:
+def test_the_readmes_request_gets_the_answer_that_it_shows(api: FlaskClient, session: Session, instance: Path) -> None:
     readme = (ROOT / "README.md").read_text("utf-8")
     sent = re.search(r"-d '(.+)'", readme)
     shown = re.search(r"```json\n(.+?)```", readme, re.DOTALL)
     assert sent
     assert shown
-    import_rules(session, RULEPACK)
+    share_compiled_rules(instance)
+    load_shipped_rules(session)
     session.commit()
 
     answer = api.post("/api/v1/flow/run", json=json.loads(sent[1])).get_json()

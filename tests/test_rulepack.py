@@ -6,10 +6,13 @@ import pytest
 import regex
 import yaml
 
+from bastion.compiler.caching import CachingCompiler
+from bastion.compiler.process import shared_process
 from bastion.engine import Engine, Views
 from bastion.firewall.flows import load_flows
 from bastion.rulefile import FiledRule
 from bastion.services.rules.transfer import RULEPACK, read_rules
+from tests.compiled import compiled_rules
 from tests.shipped_samples import shipped_samples
 
 READ = read_rules(RULEPACK)
@@ -19,7 +22,7 @@ HOSTILE = ("a" * 50_000, " " * 50_000, "\n" * 50_000, "ignore " * 7_000, "A1b2" 
 
 @pytest.fixture(scope="module")
 def pack() -> Engine:
-    return Engine(filed.spec for filed in READ.rules)
+    return Engine((filed.spec for filed in READ.rules), CachingCompiler(compiled_rules(), shared_process("rules")))
 
 
 def test_it_has_no_fault_and_shares_no_uuid() -> None:

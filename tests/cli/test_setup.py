@@ -1,17 +1,21 @@
 """``flask init``."""
 
+from pathlib import Path
+
 from sqlalchemy.orm import Session
 
 from bastion.models import Rule
 from bastion.runtime import Runtime
 from bastion.services.people.accounts import Role
 from tests.cli.conftest import Run
+from tests.compiled import share_compiled_rules
 from tests.factories import stored_rule
 
 
 def test_the_first_init_makes_what_is_missing_and_the_second_nothing(
-    run: Run, session: Session, parts: Runtime
+    run: Run, session: Session, parts: Runtime, instance: Path
 ) -> None:
+    share_compiled_rules(instance)
     first = run("init").output
 
     password = first.split("Password:")[1].split()[0]
