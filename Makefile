@@ -29,7 +29,7 @@ contracts: $(VENV)/test.stamp  ## Check that imports run one way.
 pytest: $(VENV)/test.stamp  ## Run the tests, on SQLite and PostgreSQL, with a real server and a real browser.
 	@sh tests/ensure_chromium.sh
 	@sh requirements/ensure_libhs.sh $(BIN)/python
-	$(BIN)/pytest
+	$(BIN)/pytest --numprocesses auto --maxprocesses 4 --dist loadfile
 
 format: $(VENV)/test.stamp  ## Rewrite the code in the house's format.
 	$(BIN)/ruff check --fix-only

@@ -19,10 +19,16 @@ from bastion.security.sessions import fresh_session
 from bastion.services.people.accounts import Role
 from bastion.services.people.tokens import Scope
 from bastion.settings import Settings
+from tests.compiled import compiled_rules
 from tests.databases import KINDS, Databases
 
 ROOT = Path(__file__).resolve().parent.parent
 PASSWORD = "correct horse battery staple"
+
+
+def pytest_configure() -> None:
+    # Before there are workers, so that they share it.
+    compiled_rules()
 
 
 @pytest.fixture(autouse=True)
