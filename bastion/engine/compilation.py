@@ -15,7 +15,7 @@ from bastion.engine.prefilters import Prefilter, Refused
 from bastion.engine.translation import LOOSER, translate
 from bastion.engine.witness import witness
 
-FORMAT: Final = 3
+FORMAT: Final = 4
 """Raised with every change to how expressions are translated or stored."""
 
 MAX_TOGETHER: Final = 2000

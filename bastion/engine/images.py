@@ -9,7 +9,7 @@ from typing import Any, Final, NamedTuple
 import regex
 
 from bastion.engine.dialect import CATEGORIES
-from bastion.engine.projection import ASCII, classes, table
+from bastion.engine.projection import ASCII, Alphabet, classes, table
 
 CHARACTERS: Final = {_re.LITERAL, _re.NOT_LITERAL, _re.ANY, _re.IN}
 """The nodes that match one character."""
@@ -22,21 +22,22 @@ class Image(NamedTuple):
     plain: frozenset[int]
 
 
-def image_of(name: Any, argument: Any, flags: int) -> Image:
+def image_of(name: Any, argument: Any, flags: int, alphabet: Alphabet = Alphabet.WORDS) -> Image:
     """The image of a node that matches one character."""
     match name:
         case _re.LITERAL:
-            return _image_of_range(argument, argument, bool(flags & re.IGNORECASE))
+            return _image_of_range(argument, argument, bool(flags & re.IGNORECASE), alphabet)
         case _re.RANGE:
-            return _image_of_range(argument[0], argument[1], bool(flags & re.IGNORECASE))
+            return _image_of_range(argument[0], argument[1], bool(flags & re.IGNORECASE), alphabet)
         case _re.CATEGORY:
-            return _image_of_set(CATEGORIES[argument], flags & re.ASCII)
+            return _image_of_set(CATEGORIES[argument], flags & re.ASCII, alphabet)
         case _re.ANY:
-            return _image_of_set(".", flags & re.DOTALL)
+            return _image_of_set(".", flags & re.DOTALL, alphabet)
         case _re.IN if argument[0][0] is not _re.NEGATE:
-            return _united(image_of(one, value, flags) for one, value in argument)
+            return _united(image_of(one, value, flags, alphabet) for one, value in argument)
     negated = [(_re.LITERAL, argument)] if name is _re.NOT_LITERAL else argument[1:]
-    return _image_of_set(f"[^{''.join(_member(*member) for member in negated)}]", flags & (re.IGNORECASE | re.ASCII))
+    characters = f"[^{''.join(_member(*member) for member in negated)}]"
+    return _image_of_set(characters, flags & (re.IGNORECASE | re.ASCII), alphabet)
 
 
 def _united(images: Iterable[Image]) -> Image:
@@ -55,13 +56,13 @@ def _flags(flags: int) -> int:
 
 
 @cache
-def _image_of_range(first: int, last: int, ignore_case: bool) -> Image:
-    every, plain = set(table()[first : last + 1]), set(range(first, min(last, 127) + 1))
+def _image_of_range(first: int, last: int, ignore_case: bool, alphabet: Alphabet) -> Image:
+    every, plain = set(table(alphabet)[first : last + 1]), set(range(first, min(last, 127) + 1))
     if ignore_case:
         for character in cased():
             if first <= ord(character) <= last:
                 alike = [ord(other) for other in _variants(character)]
-                every.update(table()[other] for other in alike)
+                every.update(table(alphabet)[other] for other in alike)
                 plain.update(other for other in alike if other < 128)
     return Image(frozenset(every), frozenset(plain))
 
@@ -79,18 +80,19 @@ def _variants(character: str) -> list[str]:
 
 
 @cache
-def _image_of_set(characters: str, flags: int) -> Image:
+def _image_of_set(characters: str, flags: int, alphabet: Alphabet) -> Image:
     """The image of an expression for one character, by asking the module of every character there is."""
     if flags & re.ASCII:
         # Within (?a:...) the module still equates letters beyond ASCII, at the start of an expression it does not.
-        return _united([_image_asked(characters, _flags(flags)), _image_asked(characters, _flags(flags & ~re.ASCII))])
-    return _image_asked(characters, _flags(flags))
+        both = (flags, flags & ~re.ASCII)
+        return _united(_image_asked(characters, _flags(either), alphabet) for either in both)
+    return _image_asked(characters, _flags(flags), alphabet)
 
 
-def _image_asked(characters: str, flags: int) -> Image:
+def _image_asked(characters: str, flags: int, alphabet: Alphabet) -> Image:
     matching = regex.compile(characters, flags, cache_pattern=False)
     plain = frozenset(ord(character) for character in matching.findall(ASCII))
-    beyond = {byte for byte, members in classes().items() if byte not in plain and matching.search(members)}
+    beyond = {byte for byte, members in classes(alphabet).items() if byte not in plain and matching.search(members)}
     return Image(plain | beyond, plain)
 
 

@@ -7,7 +7,7 @@ from typing import Final, NamedTuple
 
 from bastion.engine.compilation import Compilation, Compiled, Unsound, compile_expressions
 from bastion.engine.prefilters import Matcher, Prefilter, Refused, best_prefilter
-from bastion.engine.projection import project
+from bastion.engine.projection import Projected
 from bastion.engine.views import DISGUISES
 
 MAX_BLIND: Final = 0.1
@@ -47,12 +47,14 @@ class Layer:
         """How many expressions no self-test covers, because no text could be made that they match."""
         return sum(one.witness is None and one.translation is not None for one in self.expressions)
 
-    def candidates(self, projected: bytes, *, is_ascii: bool) -> Collection[int]:
-        """The places of the expressions that may match the text of that projection."""
-        found = list(self.always_in_ascii if is_ascii else self.always)
+    def candidates(self, text: Projected) -> Collection[int]:
+        """The places of the expressions that may match that text."""
+        found = list(self.always_in_ascii if text.is_ascii else self.always)
         for matcher, first, beyond_ascii in self.passes:
-            if not (is_ascii and beyond_ascii):
-                found += [first + number for number in matcher.found(projected)]
+            if not beyond_ascii:
+                found += [first + number for number in matcher.found(text.words)]
+            elif not text.is_ascii:
+                found += [first + number for number in matcher.found(text.scripts)]
         return found
 
 
@@ -130,4 +132,4 @@ def _overlooked(layer: Layer, place: int) -> bool:
     witness = layer.expressions[place].witness
     if witness is None:
         return False
-    return place not in layer.candidates(project(witness), is_ascii=witness.isascii())
+    return place not in layer.candidates(Projected(witness))

@@ -13,6 +13,7 @@ from typing import Any, ClassVar, Final
 
 from bastion.engine.dialect import Expression, Node
 from bastion.engine.images import CHARACTERS, image_of
+from bastion.engine.projection import Alphabet
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,6 +24,11 @@ class Translation:
     exact: bool
     beyond_ascii: bool
     """No ASCII text matches."""
+
+    @property
+    def alphabet(self) -> Alphabet:
+        """Of the projection that it is over."""
+        return Alphabet.SCRIPTS if self.beyond_ascii else Alphabet.WORDS
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,10 +68,14 @@ _WIDENED: Final = {
 
 
 def translate(expression: Expression, looseness: Looseness = LOOSER[0]) -> Translation:
-    """The expression over projected bytes, as wide as ``looseness`` says and no narrower than the original."""
-    translator = _Translator(looseness)
+    """The expression over projected bytes, as wide as ``looseness`` says and no narrower than the original.
+
+    If it matches no ASCII text, the bytes are those of ``Alphabet.SCRIPTS``, else of ``Alphabet.WORDS``.
+    """
+    beyond_ascii = _beyond_ascii(expression.nodes, expression.flags)
+    translator = _Translator(looseness, Alphabet.SCRIPTS if beyond_ascii else Alphabet.WORDS)
     translated = translator.sequence(expression.nodes, expression.flags, last=True)
-    return Translation(translated or "(?:)", translator.exact, _beyond_ascii(expression.nodes, expression.flags))
+    return Translation(translated or "(?:)", translator.exact, beyond_ascii)
 
 
 def _beyond_ascii(nodes: Iterable[Node], flags: int) -> bool:
@@ -90,8 +100,9 @@ def _node_beyond_ascii(name: Any, argument: Any, flags: int) -> bool:
 class _Translator:
     """Walks one expression; ``exact`` turns false with the first thing that is widened."""
 
-    def __init__(self, looseness: Looseness) -> None:
+    def __init__(self, looseness: Looseness, alphabet: Alphabet) -> None:
         self.looseness = looseness
+        self.alphabet = alphabet
         self.exact = True
         # Of a group within a reference nothing is known: references to references would double and double.
         self.groups: dict[int | None, tuple[Iterable[Node], int]] = {}
@@ -105,7 +116,7 @@ class _Translator:
 
     def _node(self, name: Any, argument: Any, flags: int, last: bool) -> str:
         if name in CHARACTERS:
-            image = image_of(name, argument, flags)
+            image = image_of(name, argument, flags, self.alphabet)
             # An ASCII byte of the image may stand for a character that does not match, and for one beyond that does.
             self.exact = self.exact and image.every & _ASCII_BYTES == image.plain
             return _written(image.every)
@@ -144,7 +155,7 @@ class _Translator:
         if group not in self.groups:
             return _ANYTHING
         body, flags_of_group = self.groups[group]
-        alone = _Translator(replace(self.looseness, anchors=False, boundaries=False))
+        alone = _Translator(replace(self.looseness, anchors=False, boundaries=False), self.alphabet)
         return f"(?:{alone.sequence(body, flags_of_group | flags & re.IGNORECASE)})"
 
     def _repeat(self, argument: Any, flags: int, _last: bool) -> str:
@@ -165,10 +176,11 @@ class _Translator:
 
     def _place(self, place: Any, flags: int, last: bool) -> str:
         boundary = {_re.AT_BOUNDARY: r"\b", _re.AT_NON_BOUNDARY: r"\B"}.get(place)
-        if boundary and self.looseness.boundaries and not flags & re.ASCII:
+        if boundary and self.looseness.boundaries and self.alphabet is Alphabet.WORDS and not flags & re.ASCII:
             return boundary
         if boundary or not self.looseness.anchors or flags & re.MULTILINE:
-            # Matchers differ on where a line begins after the last line feed; ASCII boundaries have no image.
+            # Matchers differ on where a line begins after the last line feed; no boundary has an image in SCRIPTS, nor
+            # has an ASCII one in WORDS.
             self.exact = False
             return ""
         if place in {_re.AT_BEGINNING, _re.AT_BEGINNING_STRING}:

@@ -15,7 +15,7 @@ from bastion.compiler.process import CompilerFailed, CompilerProcess
 from bastion.engine.compilation import Compilation, Compiled, compile_expressions, translate_one
 from bastion.engine.layers import Layer
 from bastion.engine.prefilters import Prefilter
-from bastion.engine.projection import project
+from bastion.engine.projection import Projected
 from tests.engine.libraries import LIBRARIES
 
 RULES = ["key", "(?i)привет", r"\bid\b", "a("]
@@ -70,11 +70,7 @@ def compiler_in(folder: Path, process: Here | CompilerProcess) -> CachingCompile
 
 
 def found(layers: Sequence[Layer], text: str) -> list[str]:
-    return sorted(
-        layer.expressions[place].source
-        for layer in layers
-        for place in layer.candidates(project(text), is_ascii=text.isascii())
-    )
+    return sorted(layer.expressions[place].source for layer in layers for place in layer.candidates(Projected(text)))
 
 
 def held(layers: Sequence[Layer]) -> list[set[str]]:

@@ -18,7 +18,7 @@ from bastion.engine.compilation import Compiled, compile_expressions
 from bastion.engine.layers import load
 from bastion.engine.patterns import PatternError
 from bastion.engine.prefilters import Prefilter, prefilter
-from bastion.engine.projection import project
+from bastion.engine.projection import Projected
 from tests.conftest import ROOT
 from tests.engine.libraries import LIBRARIES
 
@@ -108,7 +108,7 @@ def test_what_is_known_is_not_compiled_again(warm: CompilerProcess) -> None:
     assert [one.source for one in compilation.expressions] == ["a(", "b"]
     assert compilation.expressions[0] == known["a("]
     assert compilation.refused == {}
-    assert load(compilation, HYPERSCAN).candidates(project("it is known"), is_ascii=True) == [0]
+    assert load(compilation, HYPERSCAN).candidates(Projected("it is known")) == [0]
 
 
 def test_many_expressions_at_once(warm: CompilerProcess) -> None:
@@ -272,7 +272,7 @@ def test_what_vectorscan_refuses_is_loosened(warm: CompilerProcess) -> None:
     assert [one.exact for one in compilation.expressions] == [True, False, False]
     layer = load(compilation, HYPERSCAN)
     assert layer.always == ()
-    assert 2 in layer.candidates(project("-- f"), is_ascii=True)
+    assert 2 in layer.candidates(Projected("-- f"))
 
 
 def test_what_cannot_be_compiled_together_even_when_each_can_alone_fails(

@@ -20,7 +20,7 @@ from bastion.engine.compilation import (
 from bastion.engine.layers import load
 from bastion.engine.patterns import PatternError
 from bastion.engine.prefilters import Prefilter, Refused, prefilter
-from bastion.engine.projection import project
+from bastion.engine.projection import Projected
 from bastion.engine.translation import LOOSER
 from tests.engine.libraries import LIBRARIES
 
@@ -73,9 +73,7 @@ def with_database(made: Compilation, database: bytes) -> Compilation:
 
 def is_found(source: str, text: str, library: Prefilter) -> bool:
     layer = load(compile_expressions(["other", source, "another"], library), library)
-    return source in {
-        layer.expressions[place].source for place in layer.candidates(project(text), is_ascii=text.isascii())
-    }
+    return source in {layer.expressions[place].source for place in layer.candidates(Projected(text))}
 
 
 def test_what_is_dumped_is_loaded(library: Prefilter) -> None:
@@ -113,7 +111,7 @@ def test_nothing_is_a_compilation_too(library: Prefilter) -> None:
     made = compile_expressions([], library)
 
     assert Compilation.load(made.dump()) == made
-    assert list(load(made, library).candidates(project("anything"), is_ascii=True)) == []
+    assert list(load(made, library).candidates(Projected("anything"))) == []
 
 
 def test_any_flipped_byte_is_noticed() -> None:
@@ -197,11 +195,9 @@ def test_expressions_that_no_ascii_text_matches_are_not_looked_for_in_one(librar
 
     assert asked("plain") == [False]
     assert asked("jà") == [False, True]
-    found = {layer.expressions[place].source for place in layer.candidates(project("ж"), is_ascii=False)}
+    found = {layer.expressions[place].source for place in layer.candidates(Projected("ж"))}
     assert found >= {"ж"}
-    assert not {"ж", "(?i)é+"} & {
-        layer.expressions[place].source for place in layer.candidates(project("a b"), is_ascii=True)
-    }
+    assert not {"ж", "(?i)é+"} & {layer.expressions[place].source for place in layer.candidates(Projected("a b"))}
 
 
 def test_many_expressions_are_compiled_in_parts(library: Prefilter, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -213,7 +209,7 @@ def test_many_expressions_are_compiled_in_parts(library: Prefilter, monkeypatch:
     layer = load(Compilation.load(made.dump()), library)
     for source in sources:
         text = f"- {source} -"
-        found = {layer.expressions[at].source for at in layer.candidates(project(text), is_ascii=text.isascii())}
+        found = {layer.expressions[at].source for at in layer.candidates(Projected(text))}
         assert source in found
     assert layer.blind == ()
 
@@ -294,7 +290,7 @@ def test_with_no_translation_accepted_every_text_is_a_candidate() -> None:
     always = {layer.expressions[place].source for place in layer.always}
     assert always == {"x+", "(?=secret)x"}
     assert {one.source for one in layer.expressions if one.exact} == {"a", "b"}
-    assert set(layer.candidates(project(""), is_ascii=True)) >= set(layer.always)
+    assert set(layer.candidates(Projected(""))) >= set(layer.always)
 
 
 def test_real_expressions_that_are_always_candidates_leave_the_numbers_of_others_alone() -> None:
@@ -303,7 +299,7 @@ def test_real_expressions_that_are_always_candidates_leave_the_numbers_of_others
     assert [one.source for one in layer.expressions if one.translation is None] == [NEVER, r"\B(?:\b\w+\b\s)+"]
 
     def found(text: str) -> set[str]:
-        return {layer.expressions[place].source for place in layer.candidates(project(text), is_ascii=text.isascii())}
+        return {layer.expressions[place].source for place in layer.candidates(Projected(text))}
 
     assert "first" in found("the first")
     assert "second" not in found("the first")
@@ -339,5 +335,5 @@ def test_an_expression_that_the_matcher_is_blind_to_is_searched_for_in_every_tex
     layer = load(replace(made, parts=(replace(part, expressions=(blinded, *part.expressions[1:])),)), hyperscan)
 
     assert layer.blind == ("w0",)
-    assert list(layer.candidates(project("nothing"), is_ascii=True)) == [0]
-    assert set(layer.candidates(project("w1"), is_ascii=True)) == {0, 1}
+    assert list(layer.candidates(Projected("nothing"))) == [0]
+    assert set(layer.candidates(Projected("w1"))) == {0, 1}

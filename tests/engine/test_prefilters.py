@@ -12,7 +12,7 @@ from bastion.engine.compilation import compile_expressions
 from bastion.engine.dialect import read_expression
 from bastion.engine.layers import load
 from bastion.engine.prefilters import PREFILTERS, Prefilter, Refused, best_prefilter, overlooks, prefilter
-from bastion.engine.projection import project
+from bastion.engine.projection import Projected, project
 from bastion.engine.translation import translate
 from tests.engine.libraries import LIBRARIES
 from tests.engine.libraries import library as library_of
@@ -84,7 +84,7 @@ def candidates(library: Prefilter, *patterns: str) -> Callable[[str], set[str]]:
     assert layer.refused == {}
 
     def find(text: str) -> set[str]:
-        places = layer.candidates(project(text), is_ascii=text.isascii())
+        places = layer.candidates(Projected(text))
         assert len(places) == len(set(places))
         return {layer.expressions[place].source for place in places}
 

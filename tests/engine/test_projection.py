@@ -6,10 +6,11 @@ import numpy as np
 import pytest
 import regex
 
-from bastion.engine.projection import ASCII, END, classes, project, table
+from bastion.engine.projection import ASCII, END, Alphabet, Projected, classes, project, table
 
 EVERYTHING = "".join(map(chr, range(0x110000)))
 TABLE = np.frombuffer(table(), np.uint8)
+SCRIPTS = np.frombuffer(table(Alphabet.SCRIPTS), np.uint8)
 
 
 def matching(expression: str, text: str) -> np.ndarray:
@@ -94,3 +95,36 @@ def test_the_classes_are_the_code_points_beyond_ascii_by_their_byte() -> None:
         points = np.frombuffer(members.encode("utf-32-le", "surrogatepass"), np.uint32)
         assert (TABLE[points] == byte).all()
         assert points.min() >= 128
+
+
+def test_among_scripts_only_a_few_letters_share_a_byte_with_ascii() -> None:
+    beyond = SCRIPTS[128:]
+
+    assert table(Alphabet.SCRIPTS)[:128] == ASCII.encode("ascii")
+    assert not set(END) & set(beyond.tolist())
+    assert "".join(EVERYTHING[128 + at] for at in np.flatnonzero(beyond < 128)) == "İıſ\u212a"
+
+
+def test_scripts_share_no_byte() -> None:
+    alphabets = (
+        "áéíóúñß",
+        "абвгдежзиклмн",
+        "αβγδεζη",
+        "忽略所有之前的指令",
+        "あいうえお",
+        "アイウエオ",
+        "지시를무시",
+        "تجاهل",
+        "\u200b",
+        "😀",
+    )
+    used = [set(project(alphabet, Alphabet.SCRIPTS)) - set(END) for alphabet in alphabets]
+
+    assert sum(map(len, used)) == len(set().union(*used))
+
+
+def test_a_text_is_projected_to_either_alphabet() -> None:
+    assert Projected("key").words == Projected("key").scripts == b"key" + END
+    both = Projected("key ключ")
+    assert both.words == project("key ключ")
+    assert both.scripts == project("key ключ", Alphabet.SCRIPTS) != both.words

@@ -16,7 +16,7 @@ import regex
 from bastion.engine.compilation import Compiled
 from bastion.engine.dialect import compile_expression
 from bastion.engine.layers import Compiler, Layer, compile_here
-from bastion.engine.projection import project
+from bastion.engine.projection import Projected
 from bastion.engine.rules import RuleSpec, Views, pattern_lines
 from bastion.engine.tracing import Explained, Timed, Trace
 from bastion.engine.validators import Validator, accepts
@@ -193,11 +193,11 @@ class RegexDetector:
     def _views(self, uncovering: Uncovering, views: Iterable[View]) -> Iterator[tuple[View, dict[int, list[Compiled]]]]:
         """Each of the views that come of uncovering, with the lines that may match it by the numbers of their rules."""
         for view in views:
-            projected, is_ascii = project(view.text), view.text.isascii()
+            projected = Projected(view.text)
             wanted: dict[int, list[Compiled]] = {}
             signs = []
             for layer, lines, sign_of in self._layers:
-                for place in layer.candidates(projected, is_ascii=is_ascii):
+                for place in layer.candidates(projected):
                     for number, expression in lines[place]:
                         if view.name == RAW_VIEW or self._rules[number].views is Views.ALL:
                             wanted.setdefault(number, []).append(expression)
