@@ -1,0 +1,1 @@
+"""What detection costs: ``make bench-engine``."""
