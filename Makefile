@@ -4,7 +4,7 @@ VENV ?= .venv
 BIN := $(VENV)/bin
 
 .DEFAULT_GOAL := help
-.PHONY: help run test lint format types contracts pytest fuzz bench-engine bench-build bench-live bench-pages bench-copy bench-upgrade screenshots lock clean
+.PHONY: help run test lint format types contracts pytest fuzz bench bench-throughput bench-storing bench-hosts soak restore-drill bench-engine bench-build bench-live bench-pages bench-copy bench-upgrade screenshots lock clean
 
 help:  ## List the targets.
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' Makefile
@@ -29,6 +29,7 @@ contracts: $(VENV)/test.stamp  ## Check that imports run one way.
 pytest: $(VENV)/test.stamp  ## Run the tests, on SQLite and PostgreSQL, with a real server and a real browser.
 	@sh tests/ensure_chromium.sh
 	@sh requirements/ensure_libhs.sh $(BIN)/python
+	@sh tests/ensure_nginx.sh
 	$(BIN)/pytest --numprocesses auto --maxprocesses 4 --dist loadfile
 
 format: $(VENV)/test.stamp  ## Rewrite the code in the house's format.
@@ -38,6 +39,29 @@ format: $(VENV)/test.stamp  ## Rewrite the code in the house's format.
 fuzz: $(VENV)/test.stamp  ## Hold the detector to a plain loop on a million random cases.
 	@sh requirements/ensure_libhs.sh $(BIN)/python
 	$(BIN)/python -m tests.engine.fuzz
+
+bench:  ## Measure every budget of the design, one after the other: about half an hour.
+	@for target in bench-engine bench-throughput bench-storing bench-pages bench-live bench-hosts bench-build bench-copy bench-upgrade; do \
+	  echo; echo "== $$target"; $(MAKE) --no-print-directory $$target || failed="$$failed $$target"; \
+	done; test -z "$$failed" || { echo "Failed:$$failed"; exit 1; }
+
+bench-throughput: $(VENV)/test.stamp  ## Measure texts judged and stored a second beside a bare Flask route (SECONDS=5 of each round).
+	@sh requirements/ensure_libhs.sh $(BIN)/python
+	@command -v wrk >/dev/null || { echo "This needs wrk: apt-get install wrk"; exit 1; }
+	$(BIN)/python -m bench.throughput $(if $(SECONDS),--seconds $(SECONDS))
+
+bench-storing: $(VENV)/test.stamp  ## Measure events stored a second by how many share a transaction, and their size.
+	$(BIN)/python -m bench.storing
+
+bench-hosts: $(VENV)/test.stamp  ## Measure how soon an edit on one host is in force on another, a hundred times.
+	@sh tests/ensure_nginx.sh
+	$(BIN)/python -m bench.two_hosts
+
+soak: $(VENV)/test.stamp  ## Load, and everything that can go wrong, for SECONDS=120 on each database; then count.
+	$(BIN)/python -m bench.soak $(if $(SECONDS),--seconds $(SECONDS))
+
+restore-drill: $(VENV)/test.stamp  ## Back up under load, restore elsewhere and compare, on both databases.
+	$(BIN)/python -m bench.restore_drill
 
 bench-engine: $(VENV)/test.stamp  ## Measure detection against a loop of compiled re (RULES=folder PROMPTS=file.jsonl for your own).
 	@sh requirements/ensure_libhs.sh $(BIN)/python

@@ -15,6 +15,7 @@ from bastion.runtime import runtime
 from bastion.security.addresses import address, is_in, neighbourhood
 from bastion.security.proxy_users import proxy_account
 from bastion.security.sessions import is_over
+from bastion.security.strangers import note_refused
 from bastion.services.limits import Limit
 from bastion.services.people.accounts import Account, Role
 from bastion.services.people.tokens import Scope, Token
@@ -46,9 +47,6 @@ BY_SCOPE: Final = {
     Scope.WRITE: Right.WRITE,
     Scope.METRICS: Right.METRICS,
 }
-
-REFUSALS_NOTED: Final = Limit(burst=20, seconds=30)
-"""How many refused tokens of one address the audit log takes."""
 
 WITHOUT_TOKEN: Final = Token("(no token)", frozenset({Scope.ANALYZE}))
 """The caller from one of ``BASTION_ANONYMOUS_NETWORKS``."""
@@ -85,6 +83,12 @@ ROUTES: Final = {
     "rules.activity": Right.VIEW,
     "rules.triggers": Right.VIEW,
     "rules.history": Right.VIEW,
+    "rules.backtest": Right.VIEW,
+    "rules.backtest_draft": Right.EDIT,
+    "rules.rollout": Right.EDIT,
+    "rules.exceptions": Right.VIEW,
+    "rules.new_exception": Right.EDIT,
+    "rules.remove_exception": Right.EDIT,
     "rules.bulk": Right.EDIT,
     "rules.check": Right.EDIT,
     "rules.restore_version": Right.EDIT,
@@ -94,6 +98,8 @@ ROUTES: Final = {
     "rules.archive": Right.EDIT,
     "rules.restore": Right.EDIT,
     "rules.delete": Right.MANAGE,
+    "rules.import": Right.MANAGE,
+    "rules.apply_import": Right.MANAGE,
     "zones.choose": Right.VIEW,
     "events.index": Right.VIEW,
     "events.facets": Right.VIEW,
@@ -204,7 +210,7 @@ def _guard_api(right: Right) -> None:
     token = runtime().tokens.find(clear) if clear else _anonymous(right)
     if token is None:
         if clear:
-            _note_refused_token()
+            note_refused("token.refused")
         what = "is not known or no longer valid" if clear else "is missing"
         raise Unauthorized(
             f"the API token {what}: send Authorization: Bearer TOKEN or X-API-Key: TOKEN", www_authenticate=_challenge()
@@ -214,15 +220,6 @@ def _guard_api(right: Right) -> None:
         runtime().audit.note("denied", {"right": right.value})
         abort(403, f"the token {token.name!r} lacks the scope {right}")
     _limit(token)
-
-
-def _note_refused_token() -> None:
-    """Writes it down, but not for ever: whoever tries tokens must not fill the disk."""
-    try:
-        if not runtime().limits.take("refused token", neighbourhood(), REFUSALS_NOTED):
-            runtime().audit.note("token.refused")
-    except DatabaseUnavailable as error:
-        log.error("a token was refused and is not noted: %s", error)
 
 
 def _anonymous(right: Right) -> Token | None:

@@ -38,6 +38,7 @@ from bastion.security.actor import current_actor
 from bastion.security.addresses import trust_proxies
 from bastion.security.exports import note_exports
 from bastion.security.forgery import refuse_cross_site
+from bastion.security.forms import BoundedRequest
 from bastion.security.headers import add_headers
 from bastion.security.request_ids import add_request_ids, request_id
 from bastion.security.sessions import CookieSessions
@@ -58,7 +59,7 @@ if TYPE_CHECKING:
 
 log = logging.getLogger(__name__)
 
-_PRIVATE = ("accounts.", "tokens.", "secret_key", AUDIT_FILE, STATE_FILE)
+_PRIVATE = ("accounts.", "tokens.", "secret_key", AUDIT_FILE, "state.")
 """How the names of files begin that nobody but their owner may read, besides the database."""
 
 MAX_BODY_BYTES = 8 * 1024 * 1024
@@ -68,12 +69,22 @@ MAX_BODY_BYTES = 8 * 1024 * 1024
 class _Plain(Flask):
     """Flask without coroutines: it would ask of each hook, for each request, whether it is one."""
 
+    request_class = BoundedRequest
+
     def wsgi_app(self, environ: "WSGIEnvironment", start_response: "StartResponse") -> Iterable[bytes]:
         return self.quick_run(environ, start_response)
 
     @cached_property
     def quick_run(self) -> QuickRun:
         return QuickRun(self, super().wsgi_app)
+
+    def do_teardown_appcontext(self, *how: Any) -> None:
+        """Gives the session back. When its connection broke after the answer was made, nothing is left to roll back."""
+        try:
+            super().do_teardown_appcontext(*how)
+        except (OperationalError, InterfaceError) as error:
+            log.warning("the database went away while a request ended: %s", type(error).__name__)
+            db.session.registry.clear()
 
     def ensure_sync(self, func: Callable[..., Any]) -> Callable[..., Any]:
         return func
@@ -181,7 +192,7 @@ def _runtime(app: Flask, settings: Settings) -> Runtime:
         firewall,
         metrics,
         Vitals(firewall, database),
-        DailyPruning(database, settings.instance, settings.bastion_retention_days),
+        DailyPruning(database, settings.instance, settings.bastion_retention_days, audit.note),
         TryingCompiler(compiler.signs),
         Accounts(settings.instance, audit.note),
         Tokens(settings.instance, audit.note, state),

@@ -112,3 +112,7 @@ class SettingsError(BastionError):
 
 class SchemaError(BastionError):
     """The database's schema is not the one this code needs."""
+
+
+class SchemaUnknown(SchemaError):
+    """The database cannot be asked what schema it has."""

@@ -2,6 +2,8 @@
 
 import os
 import shutil
+import socket
+import struct
 import tempfile
 from pathlib import Path
 from typing import Any
@@ -32,6 +34,9 @@ forwarder_headers = ""
 control_socket_disable = True
 proc_name = "bastion"
 
+_CLIENT_SECONDS = 30
+"""The longest wait for the next bytes of a request, or for a client to take some of its answer."""
+
 _METRICS = "PROMETHEUS_MULTIPROC_DIR"
 _made: list[str] = []
 
@@ -51,8 +56,19 @@ def on_starting(_server: Any) -> None:
 
 
 def when_ready(server: Any) -> None:
-    """Says where to go, once somebody listens there."""
+    """Bounds each wait for a client, and says where to go, once somebody listens there."""
+    for listener in server.LISTENERS:
+        for direction in (socket.SO_RCVTIMEO, socket.SO_SNDTIMEO):
+            # What is accepted inherits it. Gunicorn's own timeout is of a worker that does nothing at all: half a
+            # request would otherwise hold a thread for ever.
+            listener.sock.setsockopt(socket.SOL_SOCKET, direction, struct.pack("@ll", _CLIENT_SECONDS, 0))
     server.log.info("Bastion serves on http://%s", bind)
+
+
+def post_fork(server: Any, worker: Any) -> None:
+    """Tells the application whether it replaces one that served already: see ``wsgi.py``."""
+    if worker.age > server.num_workers:
+        os.environ["REPLACES_WORKER"] = "1"
 
 
 def post_worker_init(worker: Any) -> None:
@@ -61,9 +77,9 @@ def post_worker_init(worker: Any) -> None:
     parts.vitals.start()
     parts.pruning.start()
     try:
-        parts.firewall.rules.current()
+        worker.log.info("The worker is ready: %d rules in force", parts.firewall.rules.current().rules)
     except BastionError as error:
-        worker.log.error("%s; the next request tries again", error)
+        worker.log.error("The worker is ready without rules: %s; the next request tries again", error)
 
 
 def worker_exit(_server: Any, worker: Any) -> None:

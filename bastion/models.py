@@ -11,6 +11,7 @@ from sqlalchemy.orm import Mapped, mapped_column, relationship
 from sqlalchemy.types import TypeDecorator, TypeEngine
 from uuid_utils import uuid7
 
+from bastion.engine.exceptions import RuleException, read_exceptions
 from bastion.engine.rules import Action, RuleSpec, Severity, Views
 from bastion.engine.validators import Validator
 from bastion.extensions import Base
@@ -50,8 +51,8 @@ class Json(TypeDecorator[Any]):
             return value
         return json.dumps(value, ensure_ascii=False, separators=(",", ":"))
 
-    def process_result_value(self, value: Any, _dialect: Dialect) -> Any:
-        return json.loads(value) if isinstance(value, str) else value
+    def process_result_value(self, value: Any, dialect: Dialect) -> Any:
+        return json.loads(value) if isinstance(value, str) and dialect.name != "postgresql" else value
 
 
 class Lines(TypeDecorator[tuple[str, ...]]):
@@ -65,6 +66,22 @@ class Lines(TypeDecorator[tuple[str, ...]]):
 
     def process_result_value(self, value: str | None, _dialect: Dialect) -> tuple[str, ...]:
         return tuple(value.split("\n")) if value else ()
+
+
+class Exceptions(Json):
+    """A rule's exceptions as a tuple; none at all is NULL."""
+
+    cache_ok = True
+
+    def process_bind_param(self, value: tuple[RuleException, ...] | None, dialect: Dialect) -> Any:
+        return super().process_bind_param([one.as_json() for one in value] if value else None, dialect)
+
+    def process_result_value(self, value: Any, dialect: Dialect) -> tuple[RuleException, ...]:
+        try:
+            return read_exceptions(super().process_result_value(value, dialect))
+        except ValueError:
+            # Another program wrote what is not JSON: it must not keep the rule from running.
+            return ()
 
 
 def utc_now() -> datetime:
@@ -109,7 +126,7 @@ class Rule(Base):
     references: Mapped[tuple[str, ...]] = mapped_column(Lines, nullable=True)
     false_positives: Mapped[tuple[str, ...]] = mapped_column(Lines, nullable=True)
     samples: Mapped[Any | None] = mapped_column(Json)
-    exceptions: Mapped[Any | None] = mapped_column(Json)
+    exceptions: Mapped[tuple[RuleException, ...]] = mapped_column(Exceptions, nullable=True)
     history: Mapped[Any | None] = mapped_column(Json, deferred=True)
     archived_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
     views: Mapped[str] = mapped_column(String(10), default=Views.ALL.value, server_default=Views.ALL.value)
@@ -121,8 +138,26 @@ class Rule(Base):
     __mapper_args__ = {"version_id_col": version}  # noqa: RUF012 (SQLAlchemy reads it as it is)
 
     @property
+    def must_match(self) -> tuple[str, ...]:
+        """Samples that the rule must match. The two kinds share a column."""
+        return _texts(self.samples, "must_match")
+
+    @must_match.setter
+    def must_match(self, texts: tuple[str, ...]) -> None:
+        self.samples = _samples(texts, self.must_not_match)
+
+    @property
+    def must_not_match(self) -> tuple[str, ...]:
+        """Samples that it must not match."""
+        return _texts(self.samples, "must_not_match")
+
+    @must_not_match.setter
+    def must_not_match(self, texts: tuple[str, ...]) -> None:
+        self.samples = _samples(self.must_match, texts)
+
+    @property
     def spec(self) -> RuleSpec:
-        """The rule as the engine takes it.
+        """The rule as the engine takes it, without its samples, which detection does not need.
 
         Raises:
             ValueError: when another program stored an action, a severity, views or a validator that there are not.
@@ -146,7 +181,20 @@ class Rule(Base):
             tags=self.tags,
             references=self.references,
             false_positives=self.false_positives,
+            exceptions=self.exceptions,
         )
+
+
+def _texts(samples: Any, kind: str) -> tuple[str, ...]:
+    """The samples of that kind, as far as they are ours: other programs write to the same table."""
+    texts = samples.get(kind) if isinstance(samples, dict) else None
+    return tuple(text for text in texts if isinstance(text, str)) if isinstance(texts, list) else ()
+
+
+def _samples(must_match: tuple[str, ...], must_not_match: tuple[str, ...]) -> dict[str, list[str]] | None:
+    if not must_match and not must_not_match:
+        return None
+    return {"must_match": list(must_match), "must_not_match": list(must_not_match)}
 
 
 class Event(Base):

@@ -148,7 +148,7 @@ class Settings(BaseSettings):
     bastion_flows: Path | None = None
     bastion_auto_migrate: bool = True
     bastion_workers: Annotated[int, Field(ge=1, le=256)] = 2
-    bastion_threads: Annotated[int, Field(ge=1, le=256)] = 4
+    bastion_threads: Annotated[int, Field(ge=1, le=256)] = 16
     bastion_proxies: Annotated[int, Field(ge=0, le=10)] = 0
     bastion_api_rate: Annotated[int, Field(ge=0, le=10_000_000)] = 0
     bastion_anonymous_networks: Networks = ()

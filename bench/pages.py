@@ -42,6 +42,8 @@ class Page:
 
 
 PAGES: Final = (
+    Page("overview", "/"),
+    Page("overview, all time", "/?range=all"),
     Page("events", "/events/", deep=True),
     Page("events, all time", "/events/?range=all", deep=True),
     Page("events, oldest first", "/events/?range=all&sort=oldest", deep=True),
@@ -58,7 +60,7 @@ PAGES: Final = (
     Page("events by common word", "/events/?q=budget&range=all", deep=True),
     Page("events by absent word", "/events/?q=zzzqq&range=all"),
     Page("events by rule and absent word", "/events/?q=rule%3A%231+zzzqq&range=all"),
-    Page("one event", "/events/500000"),
+    Page("one event", "/events/{middle}"),
     Page("newer events", "/events/newer?after=2020-01-01T00%3A00%3A00Z"),
     Page("triggers", "/triggers/", deep=True),
     Page("triggers by busy rule", "/triggers/?q=rule%3A%231&range=all", deep=True),
@@ -66,6 +68,23 @@ PAGES: Final = (
     Page("triggers unjudged", "/triggers/?q=severity%3A%3E%3Dhigh+disposition%3Aunjudged&range=all", deep=True),
     Page("triggers by source", "/triggers/?q=source%3Anight-batch&range=all", deep=True),
     Page("triggers by absent word", "/triggers/?q=zzzqq&range=all"),
+    Page("one event, in a search", "/events/{middle}?q=status%3Ablock&range=all"),
+    Page("what all of a search are", "/triggers/judge?q=rule%3A%23499&range=all"),
+    Page("rules", "/rules/"),
+    Page("rules by triggers", "/rules/?sort=-triggers"),
+    Page("rules by precision", "/rules/?sort=precision"),
+    Page("rules by search", "/rules/?q=status%3Aenforce+severity%3A%3E%3Dhigh"),
+    Page("busy rule", "/rules/1"),
+    Page("busy rule, pattern", "/rules/1/pattern"),
+    Page("busy rule, activity", "/rules/1/activity"),
+    Page("busy rule, triggers", "/rules/1/triggers"),
+    Page("busy rule, history", "/rules/1/history"),
+    Page("busy rule, exceptions", "/rules/1/exceptions"),
+    Page("busy rule, edit", "/rules/1/edit"),
+    Page("busy rule, delete", "/rules/1/delete"),
+    Page("system", "/system/"),
+    Page("overview's numbers, a week", "/numbers", budget=None),
+    Page("overview's numbers, all time", "/numbers?range=all", budget=None),
     Page("events' counts, a week", "/events/facets", budget=None),
     Page("events' counts, all time", "/events/facets?range=all", budget=None),
     Page("events' counts by rule", "/events/facets?q=rule%3A%231&range=all", budget=None),
@@ -75,6 +94,7 @@ EXPORTS: Final = (
     Page("events as CSV, first byte", "/events/export.csv?range=all"),
     Page("events as JSON by word, first byte", "/events/export.json?q=budget&range=all"),
     Page("triggers as JSON Lines, first byte", "/triggers/export.jsonl?q=severity%3A%3E%3Dhigh&range=all"),
+    Page("rules as CSV, first byte", "/rules/export.csv"),
 )
 
 
@@ -88,8 +108,8 @@ def main() -> None:
             app = create_app(database_url=databases.migrated(kind), bastion_instance=Path(folder) / kind)
             with app.app_context():
                 fill(db.engine, options.events)
-            client = log_in_as(app, Role.ANALYST)
-            for name, budget, taken in measured(client):
+            client = log_in_as(app, Role.ADMIN)
+            for name, budget, taken in measured(client, options.events // 2):
                 p50, p95 = statistics.median(taken), statistics.quantiles(taken, n=20)[-1]
                 over = " over" if budget is not None and p95 > budget else ""
                 print(f"{kind:11} {name:36} {p50:8.1f} {p95:8.1f}{over}")
@@ -110,12 +130,13 @@ def _options() -> argparse.Namespace:
     return parser.parse_args()
 
 
-def measured(client: FlaskClient) -> Iterator[tuple[str, int | None, list[float]]]:
+def measured(client: FlaskClient, middle: int) -> Iterator[tuple[str, int | None, list[float]]]:
     """The name and the budget of each page, and what it took in milliseconds each time."""
     for page in PAGES:
-        yield page.name, page.budget, times(client, page.path)
+        path = page.path.replace("{middle}", str(middle))
+        yield page.name, page.budget, times(client, path)
         if page.deep:
-            yield f"{page.name}, page {DEEP}", page.budget, times(client, deep_inside(client, page.path))
+            yield f"{page.name}, page {DEEP}", page.budget, times(client, deep_inside(client, path))
     for page in EXPORTS:
         yield page.name, page.budget, times(client, page.path, whole=False)
 

@@ -4,7 +4,7 @@ const PAUSE_MS = 300;
 
 const form = document.querySelector("#rule-form");
 const status = document.querySelector("#check-status");
-const results = document.querySelector("#sample-results");
+const kinds = ["must_match", "must_not_match"];
 const draftKey = `rule-draft:${location.pathname}`;
 let leaving = false;
 
@@ -70,14 +70,17 @@ function show(report) {
     else field.removeAttribute("aria-invalid");
     document.getElementById(`${name}-errors`)?.remove();
   }
-  results.replaceChildren(...report.samples.map(sample));
+  for (const kind of kinds) {
+    const tried = report.samples.filter((one) => one.kind === kind);
+    document.getElementById(`${kind}-results`).replaceChildren(...tried.map(sample));
+  }
   const parts = [faults ? plural(faults, "fault") : "No fault", plural(report.warnings.length, "warning")];
-  if (report.samples.length) parts.push(`${report.matched} of ${plural(report.samples.length, "sample")} match`);
+  if (report.samples.length) parts.push(`${report.passed} of ${plural(report.samples.length, "sample")} right`);
   say(`${parts.join(", ")}.`);
 }
 
 function sample(tried) {
-  const verdict = tried.matched ? "matches" : tried.fault ? "unknown" : "no match";
+  const verdict = `${tried.passed ? "✓" : "✗"} ${tried.matched ? "matches" : tried.fault ? "unknown" : "no match"}`;
   const view = tried.matched && tried.view !== "raw" ? ` as ${tried.view}` : "";
   const text = element("bdi");
   for (const piece of tried.pieces) {
@@ -88,7 +91,7 @@ function sample(tried) {
   }
   const made = element(
     "li",
-    tried.matched ? "sample sample-matched" : "sample",
+    tried.passed ? "sample sample-passed" : "sample sample-failed",
     element("span", "sample-verdict", verdict + view),
     element("span", "sample-text", text),
   );

@@ -12,6 +12,7 @@ from contextlib import closing
 from pathlib import Path
 from typing import Any
 
+from bastion.settings import Settings
 from tests.compiled import share_compiled_rules
 from tests.conftest import PASSWORD, ROOT, clean_environment
 
@@ -22,7 +23,8 @@ BIN = Path(sys.executable).parent
 class Server:
     """Bastion with the rules that ship, an account ``admin`` and an API token."""
 
-    def __init__(self, database_url: str, instance: Path, **settings: str) -> None:
+    def __init__(self, database_url: str, instance: Path, *, token: str = "", **settings: str) -> None:
+        """With a token the folder and the database are taken for those of a Bastion that was set up already."""
         with socket.socket() as probe:
             probe.bind(("127.0.0.1", 0))
             self.port = int(probe.getsockname()[1])
@@ -31,9 +33,10 @@ class Server:
         self._environment = clean_environment(
             DATABASE_URL=database_url, BASTION_INSTANCE=str(instance), PORT=str(self.port), **settings
         )
-        printed = self.flask("init")
-        self.token = printed.split("API token: ")[1].split()[0]
-        self.flask("user", "passwd", "admin", "--password", PASSWORD)
+        self._workers = int(settings.get("BASTION_WORKERS", Settings.model_fields["bastion_workers"].default))
+        self.token = token or self.flask("init").split("API token: ")[1].split()[0]
+        if not token:
+            self.flask("user", "passwd", "admin", "--password", PASSWORD)
         self._log = (instance / "server.log").open("ab")
         self.start()
 
@@ -55,6 +58,8 @@ class Server:
         return done.stdout
 
     def start(self) -> None:
+        """Returns when every worker has its rules: one that has none yet would need the database for them."""
+        before = self._workers_ready()
         self._process = subprocess.Popen(
             [BIN / "gunicorn", "-c", "python:bastion.gunicorn", "wsgi:app"],
             cwd=ROOT,
@@ -64,7 +69,7 @@ class Server:
             start_new_session=True,
         )
         deadline = time.monotonic() + START_SECONDS
-        while not self._answers():
+        while self._workers_ready() - before < self._workers or not self._answers():
             if self._process.poll() is not None or time.monotonic() > deadline:
                 raise RuntimeError(f"the server did not start:\n{self.log}")
             time.sleep(0.05)
@@ -73,6 +78,11 @@ class Server:
         """SIGKILL to master and workers at once: nobody gets to say goodbye."""
         os.killpg(self._process.pid, signal.SIGKILL)
         self._process.wait()
+
+    def worker_pids(self) -> list[int]:
+        """The processes of the workers, the oldest first."""
+        children = Path(f"/proc/{self._process.pid}/task/{self._process.pid}/children")
+        return sorted(map(int, children.read_text().split()))
 
     def stop(self) -> None:
         if self._process.poll() is None:
@@ -95,6 +105,9 @@ class Server:
         if status != 200:
             raise RuntimeError(f"{status}: {answer}")
         return str(answer["status"])
+
+    def _workers_ready(self) -> int:
+        return self.log.count("The worker is ready")
 
     def _answers(self) -> bool:
         try:

@@ -1,16 +1,10 @@
-"""Texts that each shipped rule must and must not match, by its uuid, from ``tests/rulepack/``."""
+"""Texts that each shipped rule must and must not match, by its uuid."""
 
-from pathlib import Path
-
-import yaml
+from bastion.services.rules.transfer import RULEPACK, read_rules
 
 Samples = dict[str, dict[str, list[str]]]
 
 
 def shipped_samples() -> Samples:
-    samples: Samples = {}
-    for file in sorted((Path(__file__).parent / "rulepack").glob("*.yml")):
-        found = yaml.safe_load(file.read_text("utf-8"))
-        assert not samples.keys() & found.keys(), file
-        samples |= found
-    return samples
+    specs = [filed.spec for filed in read_rules(RULEPACK).rules]
+    return {spec.uuid: {"match": [*spec.must_match], "no_match": [*spec.must_not_match]} for spec in specs}

@@ -1,5 +1,6 @@
 """Rule files: what is read from them, and where each fault is."""
 
+import json
 from uuid import UUID
 
 import pytest
@@ -146,6 +147,16 @@ def test_a_byte_order_mark_and_other_line_ends_make_no_difference(content: str |
         ("# only a comment\n---\n", 1, "holds no rule"),
         ("- a\n- b\n", 1, "a rule wants keys and values"),
         ("just words", 1, "a rule wants keys and values"),
+        ("{}", 1, "lacks name, details, uuid, detection"),
+        (with_line("status: enforce\nresponse: notify"), 4, "status enforce does not go with response notify"),
+        (with_line("samples: [a]"), 4, "samples wants keys and values"),
+        (with_line("samples:\n  must_match: a"), 5, "must_match wants a list of texts"),
+        (with_line("samples:\n  must_match:\n    - [a]"), 6, "each of must_match wants a text"),
+        (with_line("samples:\n  must_match: ['']"), 5, "'Ignore previous': samples.must_match: number 1 is empty"),
+        (with_line("exceptions:\n  - {kind: text}"), 5, "exceptions: is not an exception"),
+        (with_line("history: [1]"), 4, "history wants a list of versions, each with its number"),
+        (with_line("history: [{version: 0}]"), 4, "history has the number of a version that there cannot be"),
+        (with_line('history: [{version: 1, by: "\\0"}]'), 4, "history has a character that cannot be stored"),
         ("\n\nname: x\nuuid: y", 3, "lacks details, detection"),
         (GOOD.replace("uuid", "id"), 1, "lacks uuid"),
         (GOOD.replace("name: Ignore previous", "name:"), 1, "name wants a text"),
@@ -317,3 +328,83 @@ def test_rules_that_differ_in_their_views_are_two() -> None:
 
     assert [rule.spec.views for rule in files.rules] == [Views.ALL, Views.RAW]
     assert len({rule.spec.uuid for rule in files.rules}) == 2
+
+
+def lines_of(*rows: object) -> RuleFiles:
+    text = "\n".join(row if isinstance(row, str) else json.dumps(row) for row in rows)
+    return read_rule_files([SourceFile("f1.jsonl", text.encode())])
+
+
+ROW = {"name": "a", "details": "d", "uuid": "u", "detection": {"pattern": ["a", "b\u2028c"]}}
+
+
+def test_json_lines_have_the_same_keys() -> None:
+    files = lines_of(ROW, "", ROW | {"uuid": "v", "tags": ["t"], "severity": None, "samples": {"must_match": [" a\n"]}})
+
+    assert files.faults == ()
+    assert [(str(rule.place), rule.spec.pattern) for rule in files.rules] == [
+        ("f1.jsonl:1", "a\nb\u2028c"),
+        ("f1.jsonl:3", "a\nb\u2028c"),
+    ]
+    assert (files.rules[1].spec.tags, files.rules[1].spec.must_match) == (("t",), (" a\n",))
+
+
+@pytest.mark.parametrize(
+    ("row", "message"),
+    [
+        ("{", "is not JSON: "),
+        ("[" * 100_000, "is nested too deeply"),
+        ('{"a": ' * 100_000, "is nested too deeply"),
+        ('{"name": 1' + "0" * 5_000 + "}", "has a number that cannot be read"),
+        ("[]", "a rule wants keys and values"),
+        ('{"name": "a", "name": "b"}', "name is given twice"),
+        (ROW | {"response": "deny"}, "response wants one of notify, block, not 'deny'"),
+        (ROW | {"detection": {"pattern": ["a("]}}, "'a': pattern: line 1, column 3: missing )"),
+    ],
+)
+def test_a_fault_in_json_lines_names_its_line(row: object, message: str) -> None:
+    files = lines_of(ROW, row)
+
+    (fault,) = files.faults
+    assert str(fault).startswith(f"f1.jsonl:2: {message}")
+    assert len(files.rules) == 1
+
+
+@pytest.mark.parametrize(
+    ("lines", "action", "enabled", "tags"),
+    [
+        ("status: draft\nresponse: block", Action.BLOCK, False, ()),
+        ("status: draft", Action.NOTIFY, False, ()),
+        ("status: Enforce", Action.BLOCK, True, ()),
+        ("status: monitor", Action.NOTIFY, True, ()),
+        ("status: experimental\ntags: [a]", Action.NOTIFY, True, ("a", "status.experimental")),
+        ("related:\n  - {id: x-1, type: derived}", Action.NOTIFY, True, ("related.derived.x-1",)),
+        ("status: test\ntags: [status.test]", Action.NOTIFY, True, ("status.test",)),
+    ],
+)
+def test_a_status_is_ours_or_sigmas(lines: str, action: Action, enabled: bool, tags: tuple[str, ...]) -> None:
+    (filed,) = read(with_line(lines)).rules
+
+    assert (filed.spec.action, filed.spec.enabled, filed.spec.tags) == (action, enabled, tags)
+    assert ("enabled" in filed.unsaid) == (not lines.startswith(("status: draft", "status: Enf", "status: mon")))
+
+
+def test_sigmas_level_is_the_severity_of_a_rule_that_names_none() -> None:
+    assert rule_of(with_line("level: high")).severity is Severity.HIGH
+    assert rule_of(with_line("level: high\nseverity: low")).severity is Severity.LOW
+    assert rule_of(with_line("level: awful\nstatus: none")).severity is None
+    notes = [str(note) for note in read(with_line("level: awful\nstatus: odd\nrelated: [1]")).notes]
+    assert [note.split("'")[3] for note in notes] == ["level", "status", "related"]
+
+
+def test_double_quotes_keep_the_blanks_around_a_text() -> None:
+    assert rule_of(GOOD.replace("Ignore previous", '" x "')).name == " x "
+    assert rule_of(GOOD.replace("Ignore previous", "' x '")).name == "x"
+
+
+def test_a_file_says_nothing_of_what_it_does_not_name() -> None:
+    everything = {"enabled", "category", "exceptions", "must_match", "must_not_match"}
+    named = "status: draft\ncategory:\nexceptions: []\nsamples: {must_match: []}"
+
+    assert read(GOOD).rules[0].unsaid == everything
+    assert read(with_line(named)).rules[0].unsaid == {"must_not_match"}

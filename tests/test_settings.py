@@ -27,7 +27,7 @@ def test_nothing_needs_to_be_set() -> None:
     assert settings.database_url == f"sqlite:///{ROOT}/instance/bastion.db"
     assert (settings.database_echo, settings.database_pool_size, settings.database_max_overflow) == (False, 5, 10)
     assert settings.database_save_prompt is SavePrompt.TRUE
-    assert (settings.bastion_auto_migrate, settings.bastion_workers, settings.bastion_threads) == (True, 2, 4)
+    assert (settings.bastion_auto_migrate, settings.bastion_workers, settings.bastion_threads) == (True, 2, 16)
     assert (settings.secret_key, settings.bastion_flows, settings.flows_file) == (None, None, None)
 
 

@@ -111,6 +111,25 @@ class FlowList(Answer):
     flows: list[Flow]
 
 
+class RuleException(Answer):
+    """What does not trigger a rule although it matches."""
+
+    id: str
+    kind: str
+    value: str
+    reason: str
+    author: str | None
+    created_at: str
+    until: str | None
+
+
+class Samples(Answer):
+    """Texts that a rule is tried on whenever it is saved."""
+
+    must_match: list[str]
+    must_not_match: list[str]
+
+
 class Rule(BaseModel):
     """A rule."""
 
@@ -134,6 +153,14 @@ class Rule(BaseModel):
     false_positives: list[str]
     views: str
     validator: str | None
+    exceptions: list[RuleException]
+    samples: Samples
+
+
+class SavedRule(Rule):
+    """A rule as it was just written, and what its author should know."""
+
+    warnings: list[str] = []
 
 
 class RuleList(Answer):

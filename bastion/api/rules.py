@@ -1,6 +1,6 @@
 """Rules over JSON, in AIDR Bastion's shapes with the new fields."""
 
-from typing import Annotated, Any
+from typing import Annotated, Any, Final
 
 from flask import Blueprint, g, request
 from pydantic import BaseModel, Field
@@ -14,6 +14,19 @@ from bastion.extensions import db
 from bastion.models import MAX_ID, Rule
 from bastion.services.rules import stored_rules
 from bastion.services.rules.history import versions
+from bastion.services.rules.samples import KINDS, lacking_samples
+
+MAX_TEXTS: Final = 1000
+"""What a rule may name of one kind: an answer names the fault of each."""
+
+Texts = Annotated[list[Text], Field(max_length=MAX_TEXTS)]
+
+
+class Samples(BaseModel):
+    """Texts that a rule is tried on whenever it is saved."""
+
+    must_match: Texts = []
+    must_not_match: Texts = []
 
 
 class _Content(BaseModel):
@@ -26,9 +39,10 @@ class _Content(BaseModel):
     cwe_id: Text | None = None
     enabled: Flag = True
     author: Text | None = None
-    tags: list[Text] = []
-    references: list[Text] = []
-    false_positives: list[Text] = []
+    tags: Texts = []
+    references: Texts = []
+    false_positives: Texts = []
+    samples: Samples | None = None
     comment: Text | None = None
 
 
@@ -80,9 +94,9 @@ def get_rule(key: str) -> dict[str, Any]:
 def create_rule() -> tuple[dict[str, Any], int]:
     content = body(RuleIn).model_dump()
     why = content.pop("comment")
-    rule = stored_rules.create_rule(db.session(), RuleSpec(**_tuples(content)), actor=g.token.name, why=why)
+    rule = stored_rules.create_rule(db.session(), RuleSpec(**_fields(content)), actor=g.token.name, why=why)
     db.session.commit()
-    return shape(rule), 201
+    return _saved(rule), 201
 
 
 def update_rule(key: str) -> dict[str, Any]:
@@ -93,9 +107,9 @@ def update_rule(key: str) -> dict[str, Any]:
     _check_precondition(rule)
     if changes.pop("uuid", rule.uuid) != rule.uuid:
         raise InvalidInput([FieldFault("uuid", "cannot be changed")])
-    rule = stored_rules.update_rule(db.session(), rule, _tuples(changes), version, actor=g.token.name, why=why)
+    rule = stored_rules.update_rule(db.session(), rule, _fields(changes), version, actor=g.token.name, why=why)
     db.session.commit()
-    return shape(rule)
+    return _saved(rule)
 
 
 def delete_rule(key: str) -> tuple[str, int]:
@@ -157,6 +171,8 @@ def shape(rule: Rule) -> dict[str, Any]:
         "false_positives": list(rule.false_positives),
         "views": rule.views,
         "validator": rule.validator,
+        "exceptions": [one.as_json() for one in rule.exceptions],
+        "samples": {"must_match": list(rule.must_match), "must_not_match": list(rule.must_not_match)},
     }
 
 
@@ -173,7 +189,17 @@ def _check_precondition(rule: Rule) -> None:
         raise PreconditionFailed(f"rule {rule.id} is at version {rule.version} by now")
 
 
-def _tuples(content: dict[str, Any]) -> dict[str, Any]:
+def _saved(rule: Rule) -> dict[str, Any]:
+    """A rule that was just written, with what its author should know."""
+    lacking = lacking_samples(stored_rules.readable(rule))
+    return shape(rule) | ({"warnings": [str(one) for one in lacking]} if lacking else {})
+
+
+def _fields(content: dict[str, Any]) -> dict[str, Any]:
+    """The fields as ``RuleSpec`` has them; of samples only the kinds that were sent."""
+    if "samples" in content:
+        samples = content.pop("samples")
+        content |= dict.fromkeys(KINDS, ()) if samples is None else samples
     return {key: tuple(value) if isinstance(value, list) else value for key, value in content.items()}
 
 

@@ -1,7 +1,7 @@
 """``flask rules backtest``."""
 
 import json
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from datetime import timedelta
 from pathlib import Path
 from typing import Any, Final
@@ -13,8 +13,10 @@ from flask.cli import with_appcontext
 from bastion.cli.durations import DURATION
 from bastion.cli.progress import progress
 from bastion.cli.refusing import refusing
+from bastion.engine import RuleSpec
 from bastion.extensions import db
 from bastion.models import Rule, utc_now
+from bastion.rulefile import FiledRule
 from bastion.runtime import runtime
 from bastion.services.rules import transfer
 from bastion.services.rules.backtest import Backtest, Change, Outcome, Pair, since, total
@@ -40,8 +42,8 @@ def backtest(path: Path, back: timedelta, as_json: bool) -> None:
         for fault in read.faults:
             click.echo(str(fault), err=True)
         raise click.ClickException(f"nothing tested, faults: {len(read.faults)}")
-    drafts = [filed.spec for filed in read.rules]
     stored = {rule.uuid: rule.spec for rule in db.session.scalars(sa.select(Rule))}
+    drafts = [_as_imported(filed, stored.get(filed.spec.uuid)) for filed in read.rules]
     test = Backtest([Pair(draft, stored.get(draft.uuid)) for draft in drafts], runtime().trying)
     now = utc_now()
     conditions = since(now - back, now)
@@ -66,6 +68,13 @@ def backtest(path: Path, back: timedelta, as_json: bool) -> None:
     click.echo(f"events looked at: {looked_at:,}, without a text to test: {untestable:,}")
     for pair, outcome in zip(test.pairs, outcomes, strict=True):
         _print(pair, outcome)
+
+
+def _as_imported(filed: FiledRule, saved: RuleSpec | None) -> RuleSpec:
+    """A file that says nothing of exceptions leaves those of the stored rule alone."""
+    if saved is None or "exceptions" not in filed.unsaid:
+        return filed.spec
+    return replace(filed.spec, exceptions=saved.exceptions)
 
 
 def _print(pair: Pair, outcome: Outcome) -> None:

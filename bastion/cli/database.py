@@ -13,8 +13,10 @@ from flask.cli import AppGroup
 from bastion.cli.progress import progress
 from bastion.cli.refusing import refusing
 from bastion.extensions import db
+from bastion.runtime import runtime
 from bastion.schema import init_db
 from bastion.services import copying
+from bastion.services.system_facts import masked_url
 from bastion.settings import sync_database_url
 
 database = AppGroup("database", help="The database as a whole.")
@@ -46,15 +48,22 @@ def copy(from_url: str, to_url: str) -> None:
         with _stopping_between_batches() as bar:
             copied = copying.copy_database(from_url, to_url, _migrate, bar)
     except KeyboardInterrupt:
+        _note(from_url, to_url, "stopped")
         click.echo(
             "\nStopped. What was copied stays in TO_URL: run the same command again, and it goes on from there.",
             err=True,
         )
         sys.exit(130)
+    _note(from_url, to_url, f"{sum(table.new for table in copied)} rows")
     for table in copied:
         counts = f"{table.content.rows:,} rows, {table.new:,} of them new"
         click.echo(f"{table.table:14} {counts:36} sha256 {table.content.sha256}")
     click.echo("Both databases hold the same.")
+
+
+def _note(from_url: str, to_url: str, done: str) -> None:
+    detail = {"from": masked_url(from_url), "to": masked_url(to_url), "done": done}
+    runtime().audit.note("database.copied", detail=detail)
 
 
 def _migrate(url: str) -> None:

@@ -12,6 +12,7 @@ from bastion.cli.refusing import refusing
 from bastion.engine import Status
 from bastion.extensions import db
 from bastion.models import utc_now
+from bastion.runtime import runtime
 from bastion.services.events.retention import Old, count_old
 from bastion.services.events.retention import prune as delete_old
 
@@ -46,6 +47,14 @@ def prune(older_than: timedelta, status: str | None, judged: bool, dry_run: bool
 
             delete_old(db.engine, old, advanced)
     except KeyboardInterrupt:
+        _note(old, older_than, deleted)
         click.echo(f"\nStopped: {deleted:,} events are deleted. Run the same command again to go on.", err=True)
         sys.exit(130)
+    _note(old, older_than, deleted)
     click.echo(f"{deleted:,} events deleted")
+
+
+def _note(old: Old, age: timedelta, deleted: int) -> None:
+    status = old.status.value if old.status else None
+    detail = {"rows": deleted, "older_than_days": age / timedelta(days=1), "status": status, "judged": old.judged}
+    runtime().audit.note("events.pruned", detail=detail)

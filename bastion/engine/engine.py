@@ -2,8 +2,10 @@
 
 from collections import defaultdict
 from collections.abc import Collection, Iterable
+from datetime import datetime
 
 from bastion.engine.detectors import BY_LANGUAGE, PIPELINES, Detector
+from bastion.engine.excepting import Excepting, Origin
 from bastion.engine.layers import Compiler, compile_here
 from bastion.engine.rules import RuleSpec
 from bastion.engine.tracing import Explanation
@@ -18,8 +20,11 @@ class Engine:
 
     def __init__(self, rules: Iterable[RuleSpec], compiler: Compiler = compile_here) -> None:
         by_language: dict[str, list[RuleSpec]] = defaultdict(list)
+        self.has_exceptions = False
         for rule in rules:
             by_language[rule.language].append(rule)
+            self.has_exceptions = self.has_exceptions or bool(rule.exceptions)
+        self._excepting = Excepting(self.every_span)
         self._detectors: dict[str, Detector] = {
             pipeline.id: pipeline.build(by_language.pop(pipeline.language, ()), compiler) for pipeline in PIPELINES
         }
@@ -43,6 +48,13 @@ class Engine:
                 if pipelines is None or pipeline.id in pipelines
             )
         )
+
+    def apply_exceptions(self, verdict: Verdict, text: str, origin: Origin, at: datetime) -> Verdict:
+        """A verdict of ``scan`` without the matches that the rules' exceptions let pass at that time.
+
+        ``has_exceptions`` says whether there are any, so that whoever judges by the thousand need not ask.
+        """
+        return self._excepting.apply(verdict, text, origin, at)
 
     def explain(
         self, text: str, pipelines: Collection[str] | None = None, without: Collection[str] = ()

@@ -36,6 +36,8 @@ class Layer:
     """The same without those that match no ASCII text."""
     blind: tuple[str, ...] = ()
     """Expressions that the matcher was found not to find, and that are searched for in every text."""
+    finds: bool = True
+    """Whether the matchers look for the expressions, and do not just take each for a candidate."""
 
     @property
     def sources(self) -> set[str]:
@@ -120,7 +122,7 @@ def load(compilation: Compilation, prefilter: Prefilter) -> Layer:
     unsure = {*blind, *untranslated} if prefilter.finds else set(range(len(expressions)))
     sober = tuple(replace(one, exact=False) if place in unsure else one for place, one in enumerate(expressions))
     named = tuple(expressions[place].source for place in blind)
-    return replace(_with_always(layer, [*blind, *untranslated]), expressions=sober, blind=named)
+    return replace(_with_always(layer, [*blind, *untranslated]), expressions=sober, blind=named, finds=prefilter.finds)
 
 
 def _with_always(layer: Layer, places: Sequence[int]) -> Layer:

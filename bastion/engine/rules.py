@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Final
 
+from bastion.engine.exceptions import RuleException
 from bastion.engine.validators import Validator
 
 DEFAULT_LANGUAGE: Final = "llm-regex-pattern"
@@ -40,7 +41,8 @@ class RuleSpec:
     """The whole content of a rule, without its life in a database.
 
     ``pattern`` holds one expression a line; the rule matches when any of them does. With a ``validator`` a match counts
-    only if that accepts the text of the match.
+    only if that accepts the text of the match, and with ``exceptions`` only what none of them covers.
+    ``must_match`` and ``must_not_match`` are samples: texts that it is tried on whenever it is saved.
     ``id`` and ``version`` are the stored rule's, and ``None`` and 1 for one that is not stored.
     """
 
@@ -60,6 +62,9 @@ class RuleSpec:
     tags: tuple[str, ...] = ()
     references: tuple[str, ...] = ()
     false_positives: tuple[str, ...] = ()
+    exceptions: tuple[RuleException, ...] = ()
+    must_match: tuple[str, ...] = ()
+    must_not_match: tuple[str, ...] = ()
     id: int | None = None
     version: int = 1
 

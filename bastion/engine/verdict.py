@@ -1,9 +1,10 @@
 """What a scan found."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import StrEnum
 from typing import Final, NamedTuple
 
+from bastion.engine.exceptions import RuleException
 from bastion.engine.rules import Action, RuleSpec
 
 Span = tuple[int, int]
@@ -48,6 +49,14 @@ class RuleFault:
     reason: str
 
 
+@dataclass(frozen=True, slots=True)
+class Excepted:
+    """A match that does not count, and the exception of its rule that says so."""
+
+    match: Match
+    exception: RuleException
+
+
 class Findings(NamedTuple):
     """What a detector found in a text: the rules that match, and those that could not finish.
 
@@ -67,6 +76,7 @@ class PipelineVerdict:
     matches: tuple[Match, ...] = ()
     faults: tuple[RuleFault, ...] = ()
     unseen: str | None = None
+    excepted: tuple[Excepted, ...] = ()
 
     @property
     def status(self) -> Status:
@@ -91,6 +101,20 @@ class Verdict:
     @property
     def faults(self) -> tuple[RuleFault, ...]:
         return tuple(fault for pipeline in self.pipelines for fault in pipeline.faults)
+
+    @property
+    def excepted(self) -> tuple[Excepted, ...]:
+        return tuple(one for pipeline in self.pipelines for one in pipeline.excepted)
+
+    @property
+    def unexcepted(self) -> "Verdict":
+        """What it would be if rules had no exceptions."""
+        return Verdict(
+            tuple(
+                replace(one, matches=(*one.matches, *(excepted.match for excepted in one.excepted)), excepted=())
+                for one in self.pipelines
+            )
+        )
 
     @property
     def unseen(self) -> tuple[str, ...]:

@@ -6,8 +6,9 @@ from dataclasses import dataclass, replace
 from enum import StrEnum
 from typing import Any, Final
 
-from bastion.engine import Engine, Match, PipelineVerdict, Status, Verdict
+from bastion.engine import Engine, Match, Origin, PipelineVerdict, Status, Verdict
 from bastion.engine.detectors import BY_ID
+from bastion.engine.verdict import Excepted
 from bastion.errors import TooLarge
 from bastion.firewall.flows import DEFAULT_FLOW, Flow, Flows
 from bastion.firewall.live import LiveRules
@@ -49,7 +50,7 @@ class Submission:
 
 @dataclass(frozen=True, slots=True)
 class Analysis:
-    """What was decided of a text, and by which engine.
+    """What was decided of a text, and by which engine; rules' exceptions are applied to the ``verdict``.
 
     ``event_id`` is ``None`` while no event is stored; ``spooled`` says that one will be, under its ``uid``.
     """
@@ -106,6 +107,7 @@ class Firewall:
         engine = self.rules.current().engine
         started = time.perf_counter_ns()
         verdict = engine.scan(submission.prompt, flow.pipelines, flow.exclude_categories)
+        verdict = excepted(engine, verdict, submission)
         duration_ns = time.perf_counter_ns() - started
         status = flow.decide(verdict)
         self._count(flow, status, verdict, duration_ns / 1e9)
@@ -131,6 +133,7 @@ class Firewall:
             "pipeline_results": {
                 "status": analysis.status.value,
                 "pipelines": [_result(one, prompt, kept) for one in reported(analysis.verdict)],
+                **_left_undone(analysis, kept),
             },
             "timestamp": now,
             "source": submission.source,
@@ -142,10 +145,10 @@ class Firewall:
         return EventRecord(event, trigger_rows(analysis.verdict, kept, now))
 
     def _whole_verdict(self, analysis: Analysis) -> Verdict:
-        """The verdict with what the flow leaves out, where that has to be masked all the same."""
+        """The verdict with what the flow or an exception leaves out, where that has to be masked all the same."""
         if self.save_prompt is SavePrompt.REDACTED and analysis.flow.exclude_categories:
             return analysis.engine.scan(analysis.submission.prompt)
-        return analysis.verdict
+        return analysis.verdict.unexcepted if analysis.engine.has_exceptions else analysis.verdict
 
 
 def check_size(prompt: str) -> None:
@@ -153,6 +156,14 @@ def check_size(prompt: str) -> None:
     # A code point is at most four bytes, so most texts need not be encoded to be known to fit.
     if len(prompt) * 4 > MAX_PROMPT_BYTES and len(prompt.encode("utf-8", "surrogatepass")) > MAX_PROMPT_BYTES:
         raise TooLarge(f"prompt: has more than {MAX_PROMPT_BYTES} bytes of UTF-8")
+
+
+def excepted(engine: Engine, verdict: Verdict, submission: Submission) -> Verdict:
+    """The verdict without what the rules' exceptions let pass now."""
+    if not engine.has_exceptions:
+        return verdict
+    origin = Origin(submission.source, submission.flow_name)
+    return engine.apply_exceptions(verdict, submission.prompt, origin, utc_now())
 
 
 def reported(verdict: Verdict) -> list[PipelineVerdict]:
@@ -189,6 +200,29 @@ def _result(pipeline: PipelineVerdict, prompt: str, kept: str | None) -> dict[st
     if errors:
         result["errors"] = errors
     return result
+
+
+def _left_undone(analysis: Analysis, kept: str | None) -> dict[str, Any]:
+    """What would have been, but for the flow's mode and the rules' exceptions. The caller is not told."""
+    found: dict[str, Any] = {}
+    would_be = analysis.flow.would_decide(analysis.verdict)
+    if would_be is not analysis.status:
+        found["would_be"] = would_be.value
+    if passed := analysis.verdict.excepted:
+        found["excepted"] = [_passed(one, kept) for one in passed]
+    return found
+
+
+def _passed(one: Excepted, kept: str | None) -> dict[str, Any]:
+    rule = one.match.rule
+    return {
+        "id": rule.uuid,
+        "name": rule.name,
+        "version": rule.version,
+        "action": rule.action.value,
+        "matched_text": kept_match(one.match, kept),
+        "exception": {"id": one.exception.id, "kind": one.exception.kind.value, "reason": one.exception.reason},
+    }
 
 
 def _triggered(match: Match, prompt: str, kept: str | None) -> dict[str, Any]:

@@ -4,7 +4,7 @@ import time
 from dataclasses import dataclass
 
 from bastion.engine.tracing import Trace
-from bastion.firewall.analysis import Analysis, Firewall, Submission, check_size
+from bastion.firewall.analysis import Analysis, Firewall, Submission, check_size, excepted
 from bastion.models import new_uid
 
 
@@ -23,8 +23,8 @@ def explain(firewall: Firewall, submission: Submission) -> ExplainedAnalysis:
     engine = firewall.rules.current().engine
     started = time.perf_counter_ns()
     explanation = engine.explain(submission.prompt, flow.pipelines, flow.exclude_categories)
+    verdict = excepted(engine, explanation.verdict, submission)
     duration_us = (time.perf_counter_ns() - started) // 1000
-    verdict = explanation.verdict
     return ExplainedAnalysis(
         Analysis(submission, flow, engine, flow.decide(verdict), verdict, new_uid(), duration_us), explanation.traces
     )

@@ -53,23 +53,22 @@ class Flow:
     exclude_categories: frozenset[str] = frozenset()
 
     def decide(self, verdict: Verdict) -> Status:
-        """The answer for one text.
+        """The answer for one text: that of ``would_decide``, but ``notify`` in place of ``block`` in monitor mode."""
+        decided = self.would_decide(verdict)
+        return Status.NOTIFY if self.mode is Mode.MONITOR and decided is Status.BLOCK else decided
+
+    def would_decide(self, verdict: Verdict) -> Status:
+        """The answer for one text if the flow enforces.
 
         A pipeline that could not finish makes it ``block``, or ``error`` where the flow would rather let a
-        half-scanned text pass than stop it. In monitor mode what would be ``block`` is ``notify``.
+        half-scanned text pass than stop it.
         """
         statuses = {pipeline.status for pipeline in verdict.pipelines}
         if Status.BLOCK in statuses:
-            decided = Status.BLOCK
-        elif Status.ERROR in statuses:
-            decided = Status.BLOCK if self.on_error is OnError.BLOCK else Status.ERROR
-        elif Status.NOTIFY in statuses:
-            decided = Status.NOTIFY
-        else:
-            decided = Status.ALLOW
-        if self.mode is Mode.MONITOR and decided is Status.BLOCK:
-            return Status.NOTIFY
-        return decided
+            return Status.BLOCK
+        if Status.ERROR in statuses:
+            return Status.BLOCK if self.on_error is OnError.BLOCK else Status.ERROR
+        return Status.NOTIFY if Status.NOTIFY in statuses else Status.ALLOW
 
 
 class Flows:

@@ -10,8 +10,9 @@ from alembic.util import CommandError
 from flask import current_app
 from sqlalchemy.exc import DBAPIError
 
-from bastion.errors import SchemaError
+from bastion.errors import SchemaError, SchemaUnknown
 from bastion.extensions import db
+from bastion.schema.connections import looking_engine
 from bastion.schema.faults import explained, unusable
 
 log = logging.getLogger(__name__)
@@ -29,15 +30,15 @@ def init_db(*, auto_migrate: bool) -> None:
     Wants an application's context. Many processes may call this at once: one migrates while the others wait.
 
     Raises:
-        SchemaError: when the schema is not the newest and may not or cannot be changed, or the database cannot be
-            reached.
+        SchemaError: when the schema is not the newest and may not or cannot be changed.
+        SchemaUnknown: when the database cannot be reached.
     """
     try:
         _bring_up_to_date(auto_migrate)
         # A server may fork now, and two processes must not share a connection.
         db.engine.dispose()
     except DBAPIError as error:
-        raise SchemaError(unusable(error)) from None
+        raise SchemaUnknown(unusable(error)) from None
     except CommandError as error:
         raise SchemaError(explained(str(error))) from None
 
@@ -63,5 +64,5 @@ def _bring_up_to_date(auto_migrate: bool) -> None:
 
 def current_revision() -> str | None:
     """The revision of the database; ``None`` when it has none."""
-    with db.engine.connect() as connection:
+    with looking_engine(db.engine).connect() as connection:
         return MigrationContext.configure(connection).get_current_revision()

@@ -15,6 +15,9 @@ import click
 from bastion.errors import SchemaError
 
 KEPT: Final = 5
+_TABLES: Final = """
+    SELECT count(*) FROM sqlite_master WHERE name <> 'alembic_version' AND name NOT LIKE 'sqlite!_%' ESCAPE '!'
+"""
 _PAGES: Final = 4096
 """Pages copied between two looks at the bar: 16 MiB at SQLite's usual page size."""
 
@@ -29,7 +32,7 @@ def back_up(database: Path, folder: Path, revision: str) -> None:
         SchemaError: when the copy cannot be made; there is none then, and the older ones are still there.
     """
     with closing(sqlite3.connect(database, isolation_level=None)) as source:
-        if not source.execute("SELECT count(*) FROM sqlite_master WHERE name <> 'alembic_version'").fetchone()[0]:
+        if not source.execute(_TABLES).fetchone()[0]:
             return
         made = datetime.now(UTC).strftime("%Y%m%dT%H%M%S.%fZ")
         copy = folder / f"{database.stem}-{made}-{revision}.db"

@@ -1,5 +1,6 @@
 """The connection that migrates: real transactions on SQLite, short waits for locks on PostgreSQL."""
 
+from pathlib import Path
 from typing import Any, Final
 
 import sqlalchemy as sa
@@ -18,6 +19,22 @@ _HOLDERS: Final = sa.text("""
     WHERE l.granted AND l.relation = ANY(CAST(:tables AS regclass[])) AND a.pid <> pg_backend_pid()
     ORDER BY a.pid
 """)
+
+
+def looking_engine(engine: Engine) -> Engine:
+    """An engine that leaves an SQLite file as it is: the application's own puts it in WAL mode, and makes it."""
+    if engine.dialect.name != "sqlite":
+        return engine
+    there = Path(engine.url.database or "").exists()
+    return sa.create_engine(engine.url if there else "sqlite://", poolclass=NullPool, echo=engine.echo)
+
+
+def let_others_read(connection: Connection) -> None:
+    """Puts an SQLite file in WAL mode, in which a writer keeps no reader waiting. It stays in it."""
+    if connection.dialect.name == "sqlite":
+        driver = connection.connection.driver_connection
+        assert driver is not None
+        driver.execute("PRAGMA journal_mode=WAL")
 
 
 def migrating_engine(engine: Engine, connect_args: dict[str, Any]) -> Engine:
@@ -39,6 +56,8 @@ def _prepare_sqlite(connection: Any, _record: Any) -> None:
     # With foreign keys on, replacing a parent table deletes its children's rows.
     connection.execute("PRAGMA foreign_keys=OFF")
     connection.execute("PRAGMA synchronous=FULL")
+    # A view over a table would otherwise keep that table from being replaced.
+    connection.execute("PRAGMA legacy_alter_table=ON")
     # Tables are copied and indexes built: 256 MiB instead of 2 to do it in.
     connection.execute("PRAGMA cache_size=-262144")
 

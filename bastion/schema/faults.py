@@ -9,6 +9,11 @@ from sqlalchemy.exc import DBAPIError, InterfaceError, OperationalError
 
 from bastion.errors import BastionError
 
+_TWO_HEADS: Final = (
+    "Two migrations follow the same one: `flask db heads` names them, and\n"
+    '`flask db merge -m "..." heads` writes one that follows both. Then `flask db upgrade`.'
+)
+
 _ADVICE: Final = {
     "Can't locate revision": (
         "No migration of this version has that id; `flask db history` lists those that there are.\n"
@@ -16,10 +21,10 @@ _ADVICE: Final = {
         "If only the mark is wrong and the schema is right: `flask db stamp --purge REVISION`."
     ),
     "Target database is not up to date": "Bring it there first: `flask db upgrade`.",
-    "Multiple head": (
-        "Two migrations follow the same one: `flask db heads` names them, and\n"
-        '`flask db merge -m "..." heads` writes one that follows both. Then `flask db upgrade`.'
-    ),
+    "Multiple head": _TWO_HEADS,
+    "The script directory has multiple heads": _TWO_HEADS,
+    "Version table 'alembic_version' has more than one head": _TWO_HEADS,
+    "Ambiguous walk": "A merge follows two migrations: name the revision, `flask db history` lists them.",
 }
 
 
@@ -36,7 +41,11 @@ def unusable(error: DBAPIError) -> str:
     said = str(error.orig).strip()
     if not isinstance(error, OperationalError | InterfaceError):
         return f"the database refuses: {said}"
-    advice = ": another process writes to it; stop the server and try again" if "is locked" in said else ""
+    advice = ""
+    if "is locked" in said:
+        advice = ": another process writes to it; stop the server and try again"
+    elif "readonly" in said or "unable to open" in said:
+        advice = ": this user must be able to write the file and its folder"
     return f"the database cannot be used: {said}{advice}"
 
 

@@ -1,7 +1,7 @@
 """What ``migrations/env.py`` does: one process at a time, nothing unsaved, each revision whole or not at all."""
 
 import time
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Final
 
@@ -9,7 +9,7 @@ import click
 import sqlalchemy as sa
 from alembic import context
 from alembic.operations import MigrationScript
-from alembic.runtime.migration import MigrationContext, MigrationInfo, RevisionStep
+from alembic.runtime.migration import MigrationContext, MigrationInfo, MigrationStep, RevisionStep
 from alembic.script import ScriptDirectory
 from flask import current_app
 from sqlalchemy import Connection
@@ -19,9 +19,10 @@ from bastion.errors import SchemaError
 from bastion.extensions import db
 from bastion.schema.adoption import FIRST, TABLES, check_fit, wants_adoption
 from bastion.schema.backups import back_up
-from bastion.schema.connections import holders, migrating_engine, waited_in_vain
+from bastion.schema.connections import holders, let_others_read, looking_engine, migrating_engine, waited_in_vain
 from bastion.schema.locking import alone
 from bastion.schema.losses import name_losses
+from bastion.schema.obstacles import check_obstacles
 
 LOCK_ATTEMPTS: Final = 10
 LOCK_PAUSE_SECONDS: Final = 2.0
@@ -32,7 +33,7 @@ def run() -> None:
     if context.is_offline_mode():
         _write_sql()
         return
-    with db.engine.connect() as connection:
+    with looking_engine(db.engine).connect() as connection:
         migration = _configured(connection)
         if "destination_rev" not in migration.opts:
             # The command only looks. Unless told so, Alembic makes its table for it.
@@ -78,27 +79,37 @@ def _change(connection: Connection) -> None:
     migration = _configured(connection)
     script = migration.script
     assert script is not None
-    steps = _planned(migration)
+    asked = _asked(migration)
+    if not asked:
+        click.echo(f"nothing to do: the database is at {', '.join(migration.get_current_heads()) or 'no revision'}")
+    steps = _revisions(asked)
     adopts = bool(steps) and steps[0].is_upgrade and not steps[0].from_revisions and wants_adoption(connection)
     connection.rollback()
     if adopts:
         check_fit(connection, script)
     if steps:
+        check_obstacles(connection, steps, TABLES)
+        let_others_read(connection)
         name_losses(connection, steps)
         _keep_copy(migration)
     if adopts:
         _stamp(migration, script)
-        steps = _planned(migration)
+        steps = _revisions(_asked(migration))
     _configured(connection, len(steps))
     _run_with_patience(connection)
 
 
-def _planned(migration: MigrationContext) -> list[RevisionStep]:
-    """The revisions that the command will apply or take back; none for a mere stamp."""
+def _revisions(asked: Sequence[MigrationStep]) -> list[RevisionStep]:
+    """Those of the steps that apply a revision or take it back, and are no mere stamp."""
+    return [step for step in asked if isinstance(step, RevisionStep)]
+
+
+def _asked(migration: MigrationContext) -> list[MigrationStep]:
+    """What the command will do."""
     heads = () if migration.purge else migration.get_current_heads()
     connection = migration.connection
     assert connection is not None
-    steps = [step for step in migration.opts["fn"](heads, migration) if isinstance(step, RevisionStep)]
+    steps = list(migration.opts["fn"](heads, migration))
     connection.rollback()
     return steps
 
@@ -164,7 +175,7 @@ class _Checked:
         heads: Collection[Any],  # noqa: ARG002
         run_args: Mapping[str, Any],  # noqa: ARG002
     ) -> None:
-        if self._connection.dialect.name == "sqlite":
+        if self._connection.dialect.name == "sqlite" and step.is_migration:
             _check_references(self._connection)
         self._done += 1
         now = time.monotonic()

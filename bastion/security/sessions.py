@@ -38,7 +38,9 @@ class CookieSessions(SecureCookieSessionInterface):
         return super().open_session(app, request)
 
     def should_set_cookie(self, app: Flask, session: SessionMixin) -> bool:
-        return not is_static() and super().should_set_cookie(app, session)
+        # What a page asks for by itself, every few seconds, must not keep a session from growing old.
+        asked_by_page = request.endpoint == "events.newer" and not session.modified
+        return not is_static() and not asked_by_page and super().should_set_cookie(app, session)
 
 
 def is_plain_local() -> bool:

@@ -2,10 +2,12 @@
 
 from bastion.runtime import runtime
 from bastion.security.addresses import neighbourhood
+from bastion.security.strangers import note_refused
 from bastion.services.limits import LOGIN_FROM_ADDRESS, LOGIN_OF_ACCOUNT
 from bastion.services.people.accounts import Account
 
-_BY = (("account", LOGIN_OF_ACCOUNT), ("address", LOGIN_FROM_ADDRESS))
+_BY = (("address", LOGIN_FROM_ADDRESS), ("account", LOGIN_OF_ACCOUNT))
+"""An address that may not try any more must not use up the tries of others at their accounts."""
 
 
 def try_password(name: str, password: str) -> tuple[Account | None, int]:
@@ -13,21 +15,20 @@ def try_password(name: str, password: str) -> tuple[Account | None, int]:
     compared, whether or not there is such an account.
     """
     parts = runtime()
-    keys = {"account": name, "address": neighbourhood()}
+    keys = {"account": name.casefold(), "address": neighbourhood()}
     for kind, limit in _BY:
         if wait := parts.limits.take(f"login by {kind}", keys[kind], limit):
-            _note_failure("sign_in.limited", name, by=kind)
+            note_refused("sign_in.limited", _named(name), detail={"by": kind})
             return None, wait
     account = parts.accounts.log_in(name, password)
     if account is None:
-        _note_failure("sign_in.failed", name)
+        parts.audit.note("sign_in.failed", _named(name))
         return None, 0
     for kind, limit in _BY:
         parts.limits.give_back(f"login by {kind}", keys[kind], limit)
     return account, 0
 
 
-def _note_failure(action: str, name: str, **detail: str) -> None:
-    """Names the account only if there is one: people type their password into the wrong box."""
-    known = name in runtime().accounts.all()
-    runtime().audit.note(action, {"account": name} if known else {"account": None}, detail=detail or None)
+def _named(name: str) -> dict[str, str | None]:
+    """The account only if there is one: people type their password into the wrong box."""
+    return {"account": name if name in runtime().accounts.all() else None}

@@ -7,11 +7,16 @@ import stat
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Generic, TypeVar
+from typing import Final, Generic, TypeVar
 
 from pydantic import BaseModel, TypeAdapter, ValidationError
 
 from bastion.errors import SettingsError
+
+MIN_KEY: Final = 32
+"""Characters of a session key; those that one starts with, made of fewer, can be guessed."""
+MIN_KEY_CHARACTERS: Final = 8
+"""Different ones among them: 64 random digits of hexadecimal have fewer about never."""
 
 Entry = TypeVar("Entry", bound=BaseModel)
 Result = TypeVar("Result")
@@ -103,9 +108,18 @@ def write_private(path: Path, content: str) -> None:
 
 
 def secret_key(path: Path) -> str:
-    """The session key in the file, made on first use; the first of several processes decides."""
+    """The session key in the file, made on first use; the first of several processes decides.
+
+    Raises:
+        SettingsError: when the file holds one that is too short or easily guessed.
+    """
     with locked(path):
         if not path.exists():
             write_private(path, secrets.token_hex(32) + "\n")
         make_private(path)
-        return path.read_text("ascii").strip()
+        key = path.read_text("ascii", errors="replace").strip()
+    if len(key) < MIN_KEY or len(set(key)) < MIN_KEY_CHARACTERS:
+        raise SettingsError(
+            f"SECRET_KEY: {path} holds no key of {MIN_KEY} random characters: delete it, to have one made"
+        )
+    return key

@@ -64,4 +64,4 @@ class Limits:
 
 def _stored(kind: str, key: str) -> str:
     """A key of one length that holds no name in clear: people type passwords into the wrong box."""
-    return f"{kind}:{hashlib.sha256(key.casefold().encode('utf-8', 'surrogatepass')).hexdigest()}"
+    return f"{kind}:{hashlib.sha256(key.encode('utf-8', 'surrogatepass')).hexdigest()}"

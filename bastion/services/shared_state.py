@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from bastion.errors import DatabaseUnavailable
-from bastion.services.instance_files import make_private
+from bastion.services.instance_files import locked, make_private
 
 STATE_FILE: Final = "state.db"
 
@@ -51,12 +51,17 @@ class SharedState:
         return connection
 
     def _open(self) -> sqlite3.Connection:
-        # Made before SQLite makes it: what SQLite keeps beside it gets the same rights.
-        os.close(os.open(self.path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600))
-        make_private(self.path)
-        connection = sqlite3.connect(self.path, timeout=2, isolation_level=None, check_same_thread=False)
-        connection.execute("PRAGMA journal_mode=WAL")
-        # A power cut may take the last second's counts, never the file.
-        connection.execute("PRAGMA synchronous=NORMAL")
-        connection.executescript(_TABLES)
+        # One at a time: SQLite does not wait for others when it turns a new file to WAL.
+        with locked(self.path):
+            if not self.path.exists():
+                # Made before SQLite makes it: what SQLite keeps beside it gets the same rights. Nobody else opens it
+                # ever after: a process that closes any descriptor of a file lets go of all locks that it has on it
+                # (sqlite.org/howtocorrupt.html, 2.2).
+                os.close(os.open(self.path, os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600))
+            make_private(self.path)
+            connection = sqlite3.connect(self.path, timeout=2, isolation_level=None, check_same_thread=False)
+            connection.execute("PRAGMA journal_mode=WAL")
+            # A power cut may take the last second's counts, never the file.
+            connection.execute("PRAGMA synchronous=NORMAL")
+            connection.executescript(_TABLES)
         return connection

@@ -45,7 +45,8 @@ def logout() -> Response:
 
 
 def log_in(account: Account) -> None:
-    """Begins a session of the account and says so."""
+    """Begins a session of the account and says so; the one that was there ends for every copy of its cookie."""
+    end_session()
     begin_session()
     login_user(User(account))
     runtime().audit.note("sign_in", {"account": account.name, "role": account.role.value})

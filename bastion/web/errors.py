@@ -3,6 +3,7 @@
 import logging
 
 from flask import make_response, render_template, request
+from flask.globals import request_ctx
 from flask_wtf.csrf import CSRFError
 from werkzeug.exceptions import HTTPException
 from werkzeug.wrappers import Response
@@ -31,5 +32,8 @@ def answer_error(error: Exception) -> Response:
 
 
 def _page(status: int, title: str, detail: str) -> Response:
+    if request_ctx.url_adapter is None:
+        # The Host is none that an address could be made for, so that a page would have no links.
+        return Response(f"{title}\n{detail}\n", int(status), content_type="text/plain; charset=utf-8")
     page = render_template("error.html", status=int(status), title=title, detail=detail, request_id=request_id())
     return make_response(page, int(status))

@@ -1,7 +1,7 @@
 """One event: its text with what matched marked in it, why, what is around it, and what today's rules would say."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Final
 
 from flask import jsonify, redirect, render_template, request, url_for
@@ -17,7 +17,7 @@ from bastion.runtime import runtime
 from bastion.services.events import stored_events
 from bastion.services.events.as_json import whole_event_json
 from bastion.services.events.decoded import excerpts
-from bastion.services.events.evidence import Hit, hits_of, pipelines_of
+from bastion.services.events.evidence import Hit, hits_of, passed_of, pipelines_of, would_be_of
 from bastion.services.events.rerun import Difference, compare
 from bastion.services.events.surroundings import Neighbours, Place, neighbours, same_rules, same_text
 from bastion.services.rules.from_text import pattern_for
@@ -29,6 +29,7 @@ from bastion.web.events import blueprint
 from bastion.web.list_pages import ListKind
 from bastion.web.lists import ListState
 from bastion.web.marked_text import mark, numbered
+from bastion.web.rules.exceptions import KINDS
 
 _LISTS: Final = {"events": event_list.KIND, "triggers": trigger_list.KIND}
 
@@ -115,6 +116,9 @@ def _page(event: Event, rerun: Rerun | None = None) -> str:
         marked=mark(event.prompt, marks) if event.prompt else None,
         excerpts=excerpts(event.prompt, hits),
         pipelines=pipelines_of(event),
+        passed=passed_of(session, event),
+        would_be=would_be_of(event),
+        exception_kinds=KINDS,
         precision_by_rule=precision_of(session, [hit.rule.id for hit in hits if hit.rule]),
         came_from=came_from,
         before=came_from.address_of(around.before) if around.before else None,
@@ -151,13 +155,13 @@ def _neighbours(session: Session, event: Event, came_from: CameFrom) -> Neighbou
 def _judged_today(session: Session, event: Event) -> Rerun:
     firewall = runtime().firewall
     direction = Direction(event.direction) if event.direction in list(Direction) else Direction.INPUT
-    submission = Submission(event.prompt or "", event.flow_name, direction=direction)
+    submission = Submission(event.prompt or "", event.flow_name, direction=direction, source=event.source)
     instead = None
     try:
         analysis = firewall.judge(submission)
     except (NotFound, FlowUnavailable):
         instead = DEFAULT_FLOW
-        analysis = firewall.judge(Submission(submission.prompt, instead, direction=direction))
+        analysis = firewall.judge(replace(submission, flow_name=instead))
     return Rerun(analysis, compare(session, hits_of(session, event), analysis.verdict), instead)
 
 

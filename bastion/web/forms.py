@@ -1,5 +1,7 @@
 """The forms. They check shape; what a rule must be is checked where every rule is: ``engine.validation``."""
 
+from collections.abc import Mapping
+from types import MappingProxyType
 from typing import Any, Final
 
 from flask_wtf import FlaskForm
@@ -19,14 +21,14 @@ from wtforms.widgets import HiddenInput
 
 from bastion.engine import Action, RuleSpec, Severity, Validator, Views
 from bastion.engine.detectors import PIPELINES
-from bastion.engine.validation import MAX_LENGTH, MAX_TEXT
+from bastion.engine.validation import MAX_LENGTH, MAX_SAMPLE_CHARACTERS, MAX_TEXT
 from bastion.errors import FieldFault
 from bastion.firewall.analysis import MAX_PROMPT_BYTES, Direction
 from bastion.models import Rule
 from bastion.services.people.passwords import MAX_PASSWORD
-from bastion.services.rules.checks import MAX_SAMPLE_CHARACTERS
 from bastion.services.rules.comparing import as_text
 from bastion.services.rules.history import MAX_COMMENT
+from bastion.services.rules.samples import KINDS, join_samples, split_samples
 
 
 def _lines(text: str | None) -> tuple[str, ...]:
@@ -88,14 +90,23 @@ class RuleForm(FlaskForm):  # type: ignore[misc]
     comment = StringField(
         "Why", [Optional(), Length(max=MAX_COMMENT)], description="For the rule's history: what changes, and for what."
     )
-    samples = TextAreaField(
-        "Sample texts",
-        [Optional(), Length(max=MAX_SAMPLE_CHARACTERS)],
-        description="One a line; or texts of several lines with a line of --- between them. They are tried, not kept.",
+    must_match = TextAreaField(
+        "Texts that must match",
+        [Optional(), Length(max=2 * MAX_SAMPLE_CHARACTERS)],
+        description="One a line; or texts of several lines with a line of --- after each. They are kept with the rule "
+        "and tried whenever it is saved.",
+    )
+    must_not_match = TextAreaField(
+        "Texts that must not match",
+        [Optional(), Length(max=2 * MAX_SAMPLE_CHARACTERS)],
+        description="Such as harmless texts that come near it. A rule that blocks wants one of each kind.",
     )
     version = IntegerField(widget=HiddenInput(), validators=[Optional()])
     submit = SubmitField("Save")
     check = SubmitField("Check")
+
+    _kept: Mapping[str, tuple[str, ...]] = MappingProxyType({})
+    """The samples of the rule that the form shows."""
 
     @classmethod
     def of(cls, rule: Rule) -> "RuleForm":
@@ -105,7 +116,11 @@ class RuleForm(FlaskForm):  # type: ignore[misc]
             content[name] = content[name] or ""
         for name in ("tags", "references", "false_positives"):
             content[name] = "\n".join(content[name])
-        return cls(data=content)
+        kept = {name: content[name] for name in KINDS}
+        content |= {name: join_samples(texts) for name, texts in kept.items()}
+        form = cls(data=content)
+        form._kept = kept
+        return form
 
     def content(self) -> dict[str, Any]:
         """The fields as ``RuleSpec`` takes them."""
@@ -125,17 +140,24 @@ class RuleForm(FlaskForm):  # type: ignore[misc]
             "references": _lines(self.references.data),
             "false_positives": _lines(self.false_positives.data),
             "enabled": self.enabled.data,
+            **{name: self._samples(name) for name in KINDS},
         }
+
+    def _samples(self, name: str) -> tuple[str, ...]:
+        """The texts of a box; those that are stored while nobody has touched it, since a box cannot show every text."""
+        written = split_samples(self[name].data or "")
+        kept = self._kept.get(name, ())
+        return kept if written == split_samples(join_samples(kept)) else tuple(written)
 
     def take(self, name: str, value: Any) -> None:
         """Shows a value of a rule in place of what was submitted."""
         self[name].raw_data = None
-        self[name].data = value if isinstance(value, bool) else as_text(value)
+        self[name].data = value if isinstance(value, bool) else box_text(name, value)
 
     def show_faults(self, faults: tuple[FieldFault, ...]) -> None:
         """Puts what the engine refused beside the fields that it refused."""
         for fault in faults:
-            field = getattr(self, fault.field, None) or self.name
+            field = self[field_name(fault.field)]
             field.errors = [*field.errors, fault.message]
 
 
@@ -155,9 +177,23 @@ RULE_FIELDS: Final = {
     "references": "References",
     "false_positives": "Known false positives",
     "enabled": "Enabled",
+    "must_match": "Texts that must match",
+    "must_not_match": "Texts that must not match",
+    "exceptions": "Exceptions",
     "archived": "Archived",
 }
 """A rule's fields as pages call them."""
+
+
+def box_text(name: str, value: Any) -> str:
+    """A field's value as its box has it."""
+    return join_samples(value or ()) if name in KINDS else as_text(value)
+
+
+def field_name(fault: str) -> str:
+    """The field of the rule form that a fault is told at."""
+    name = "must_match" if fault == "samples" else fault.removeprefix("samples.")
+    return name if name in RULE_FIELDS and hasattr(RuleForm, name) else "name"
 
 
 class DeleteForm(FlaskForm):  # type: ignore[misc]

@@ -9,6 +9,7 @@ from sqlalchemy.exc import SQLAlchemyError
 from bastion.errors import RulesUnavailable
 from bastion.runtime import runtime
 from bastion.schema import current_revision
+from bastion.services.system_facts import disk_free
 
 blueprint = Blueprint("probes", __name__)
 
@@ -34,6 +35,7 @@ def readyz() -> tuple[dict[str, Any], int]:
     except RulesUnavailable:
         return {"status": "unavailable", "database": "cannot be reached"}, 503
     revision = None if recorder.away else _revision()
+    disk = _disk_free()
     can_store = revision is not None
     state: dict[str, Any] = {
         "status": "ok",
@@ -44,12 +46,20 @@ def readyz() -> tuple[dict[str, Any], int]:
         "spool_events": waiting.events,
         "spool_since": waiting.since.isoformat(timespec="seconds") if waiting.since else None,
         "spool_room_bytes": room,
+        "disk_free_bytes": disk,
     }
     if not can_store and room < 1:
         return {**state, "status": "unavailable"}, 503
-    if not can_store or rule_set.skipped or waiting.events or room < LITTLE_ROOM:
+    if not can_store or rule_set.skipped or waiting.events or min(room, disk) < LITTLE_ROOM:
         state["status"] = "degraded"
     return state, 200
+
+
+def _disk_free() -> int:
+    """Bytes on the fullest of the disks that are written to."""
+    settings = runtime().settings
+    folders = {settings.instance, settings.sqlite_file.parent if settings.sqlite_file else settings.instance}
+    return min(disk_free(folder)[0] for folder in folders)
 
 
 def _revision() -> str | None:

@@ -11,9 +11,10 @@ from joserfc.errors import JoseError
 from requests import RequestException
 from werkzeug.wrappers import Response
 
-from bastion.errors import BastionError
+from bastion.errors import Conflict, InvalidInput
 from bastion.runtime import runtime
 from bastion.security.groups import role_of
+from bastion.security.strangers import note_refused
 from bastion.services.people.accounts import Account, Origin
 from bastion.settings import Settings
 from bastion.web.auth import log_in, own_path
@@ -67,7 +68,7 @@ def callback() -> Response:
         return _refused("The provider's answer is not valid. Try again.", error)
     try:
         account = _account(claims)
-    except BastionError as error:
+    except (Conflict, InvalidInput) as error:
         return _refused(f"You cannot log in: {error}.", error)
     if account is None:
         return _refused("Your account has no access to Bastion.", None)
@@ -123,7 +124,9 @@ def _client() -> Any:
 
 def _refused(message: str, error: Exception | None) -> Response:
     log.warning("single sign-on refused: %s", f"{type(error).__name__}: {error}" if error else "no role or disabled")
-    runtime().audit.note("sign_in.failed", {"account": None}, detail={"by": "oidc", "why": message})
-    session.clear()
+    note_refused("sign_in.failed", {"account": None}, detail={"by": "oidc", "why": message})
+    # What else is in the session stays: a link to this address must not log anybody out.
+    for key in [key for key in session if key == _NEXT or key.startswith(f"_state_{_PROVIDER}_")]:
+        del session[key]
     flash(message, "danger")
     return redirect(url_for("auth.login"))

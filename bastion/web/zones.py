@@ -2,11 +2,12 @@
 
 from functools import cache
 from typing import Final
-from urllib.parse import urlsplit
 from zoneinfo import ZoneInfo, available_timezones
 
 from flask import Blueprint, flash, redirect, render_template, request, url_for
 from werkzeug.wrappers import Response
+
+from bastion.web.auth import own_path
 
 blueprint = Blueprint("zones", __name__)
 
@@ -31,7 +32,7 @@ def reader_zone() -> ZoneInfo:
 @blueprint.route("/zone", methods=["GET", "POST"])
 def choose() -> str | Response | tuple[str, int]:
     """Asks for the zone, and keeps it in a cookie."""
-    back = _local(request.values.get("next", ""))
+    back = own_path(request.values.get("next")) or url_for("dashboard.overview")
     if request.method == "GET":
         return render_template("zone.html", names=sorted(zone_names()), back=back, chosen=_chosen(), fault=None)
     chosen = request.form.get("chosen", "UTC")
@@ -57,10 +58,3 @@ def _chosen() -> tuple[str, str]:
     if kept.startswith(OF_BROWSER):
         return "browser", kept.removeprefix(OF_BROWSER)
     return ("UTC", "") if kept == "UTC" or kept not in zone_names() else ("named", kept)
-
-
-def _local(path: str) -> str:
-    """A page of ours: no other site may send the reader on through us."""
-    parts = urlsplit(path)
-    safe = path.startswith("/") and not path.startswith(("//", "/\\")) and not parts.netloc and not parts.scheme
-    return path if safe and path.isprintable() and "\\" not in path else url_for("dashboard.overview")

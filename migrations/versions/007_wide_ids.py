@@ -11,6 +11,8 @@ down_revision = "006_keep_evidence"
 branch_labels = None
 depends_on = None
 
+RETYPES = True
+
 IDS = {"rules": ("id",), "events": ("id",), "rule_triggers": ("id", "event_id", "rule_id")}
 LARGEST_INTEGER = 2**31 - 1
 

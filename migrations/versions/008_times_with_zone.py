@@ -9,6 +9,8 @@ down_revision = "007_wide_ids"
 branch_labels = None
 depends_on = None
 
+RETYPES = True
+
 TIMES = {"rules": ("created_at", "updated_at"), "events": ("timestamp",), "rule_triggers": ("timestamp",)}
 
 

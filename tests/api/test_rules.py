@@ -53,6 +53,34 @@ def test_a_whole_rule_may_be_sent_back(api: FlaskClient) -> None:
     assert api.put(f"{RULES}/{rule['id']}", json=rule | {"name": "Louder"}).get_json()["name"] == "Louder"
 
 
+def test_samples_are_sent_kind_by_kind_and_tried(api: FlaskClient, session: Session) -> None:
+    samples = {"must_match": ["LOUD"], "must_not_match": ["quiet"]}
+    made = api.post(RULES, json=NEW | {"samples": samples})
+    assert (made.status_code, made.get_json()["samples"]) == (201, samples)
+    one = f"{RULES}/{made.get_json()['id']}"
+
+    changed = api.put(one, json={"samples": {"must_not_match": []}}).get_json()
+    refused = api.put(one, json={"pattern": "other"})
+
+    assert changed["samples"] == {"must_match": ["LOUD"], "must_not_match": []}
+    assert (refused.status_code, refused.get_json()["errors"][0]["field"]) == (422, "samples.must_match")
+    assert api.put(one, json={"pattern": "other", "enabled": False}).status_code == 200
+    assert api.patch(f"{one}/toggle").status_code == 422
+    assert api.put(one, json={"samples": None}).get_json()["samples"] == {"must_match": [], "must_not_match": []}
+    assert api.patch(f"{one}/toggle").status_code == 200
+    wrong = api.put(one, json={"samples": {"must_match": ["", 1]}}).get_json()["errors"]
+    assert [fault["field"] for fault in wrong] == ["samples.must_match.1"]
+
+
+def test_a_rule_that_blocks_without_samples_is_taken_with_a_warning(api: FlaskClient) -> None:
+    made = api.post(RULES, json=NEW | {"action": "block", "samples": {"must_match": ["LOUD"]}})
+
+    assert made.status_code == 201
+    (warning,) = made.get_json()["warnings"]
+    assert warning.startswith("samples.must_not_match: wants at least one text before the rule may block")
+    assert "warnings" not in api.get(f"{RULES}/{made.get_json()['id']}").get_json()
+
+
 def test_the_views_of_a_rule_are_all_unless_it_says_raw(api: FlaskClient, session: Session) -> None:
     rule = api.post(RULES, json=NEW).get_json()
     raw = api.post(RULES, json=NEW | {"uuid": "other", "views": "raw"}).get_json()

@@ -1,14 +1,19 @@
-"""A real Chromium on a real server."""
+"""A real Chromium on a real server.
+
+A server takes seconds to start, so there is one for each kind of database, which the tests share: each makes what it
+needs, and counts on nothing else being there or not.
+"""
 
 import os
 import shutil
-from collections.abc import Iterator
-from pathlib import Path
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import pytest
+from flask import Flask
 from playwright.sync_api import Page, Request
 
+from bastion import create_app
 from tests.conftest import PASSWORD
 from tests.databases import Databases
 from tests.servers import Server
@@ -37,11 +42,30 @@ def browser_type_launch_args(browser_type_launch_args: dict[str, Any]) -> dict[s
     return {**browser_type_launch_args, "executable_path": chromium(), "args": ARGUMENTS}
 
 
+@pytest.fixture(scope="session")
+def servers(databases: Databases, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Callable[[str], Server]]:
+    running: dict[str, Server] = {}
+
+    def of(kind: str) -> Server:
+        if kind not in running:
+            running[kind] = Server(databases.blank(kind), tmp_path_factory.mktemp("server") / "instance")
+        return running[kind]
+
+    yield of
+    for server in running.values():
+        server.stop()
+
+
 @pytest.fixture
-def server(databases: Databases, kind: str, instance: Path) -> Iterator[Server]:
-    running = Server(databases.blank(kind), instance)
-    yield running
-    running.stop()
+def server(servers: Callable[[str], Server], kind: str) -> Server:
+    return servers(kind)
+
+
+@pytest.fixture(scope="session")
+def routes(tmp_path_factory: pytest.TempPathFactory) -> Flask:
+    """An application beside the servers, which knows what pages there are."""
+    folder = tmp_path_factory.mktemp("routes")
+    return create_app(database_url=f"sqlite:///{folder}/none.db", bastion_instance=folder)
 
 
 @pytest.fixture

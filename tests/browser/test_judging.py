@@ -115,11 +115,11 @@ def test_a_selection_becomes_a_pattern(page: Page, event: str) -> None:
 
 @pytest.mark.parametrize("kind", ["sqlite"])
 def test_without_javascript_everything_is_a_form(browser: Browser, server: Server) -> None:
-    server.call("POST", "/flow/run", {"prompt": TEXT})
+    _, answer = server.call("POST", "/flow/run", {"prompt": TEXT})
     context = browser.new_context(java_script_enabled=False)
     page = context.new_page()
     log_in(page, server)
-    page.goto(f"{server.url}/events/1")
+    page.goto(f"{server.url}/events/{answer['event_uid']}")
     page.locator("#match-1").get_by_role("button", name="True positive").click()
     expect(page.locator("#match-1 .judgement-state")).to_contain_text("true positive by admin")
     page.get_by_label("Text to make a rule of").fill("reveal your")

@@ -10,15 +10,24 @@ pytestmark = pytest.mark.parametrize("kind", ["sqlite"])
 
 
 @pytest.fixture
-def editing(page: Page, server: Server) -> Page:
-    """The form of rule 1."""
+def rule(server: Server) -> str:
+    """The path of a rule that no other test has."""
+    content = {"name": "Before", "details": "What it is for.", "pattern": "quuxfrobnicate", "action": "notify"}
+    status, made = server.call("POST", "/rules", content)
+    assert status == 201, made
+    return f"/rules/{made['id']}"
+
+
+@pytest.fixture
+def editing(page: Page, server: Server, rule: str) -> Page:
+    """The rule's form."""
     log_in(page, server)
-    page.goto(f"{server.url}/rules/1/edit")
+    page.goto(f"{server.url}{rule}/edit")
     return page
 
 
 def test_faults_warnings_and_samples_show_while_somebody_types(editing: Page, faults: list[str]) -> None:
-    pattern, samples = editing.get_by_label("Pattern"), editing.get_by_label("Sample texts")
+    pattern, samples = editing.get_by_label("Pattern"), editing.get_by_role("textbox", name="Texts that must match")
     pattern.fill("(?i)ignore\nbro(ken")
     # The first answer of a worker can take as long as it takes to start.
     expect(editing.get_by_text("line 2, column 8: missing )")).to_be_visible(timeout=30_000)
@@ -28,18 +37,18 @@ def test_faults_warnings_and_samples_show_while_somebody_types(editing: Page, fa
     pattern.fill("(?i)ignore all\nword")
     samples.fill("please IGNORE ALL <b>of it</b>\nhello\naWdub3JlIGFsbCBvZiB0aGlz")
 
-    results = editing.locator("#sample-results")
+    results = editing.locator("#must_match-results")
     expect(results.locator("mark")).to_have_text(["IGNORE ALL", "aWdub3JlIGFsbCBv"], timeout=30_000)
     expect(results.locator("li").nth(0)).to_contain_text("<b>of it</b>")
     expect(results.locator("li").nth(1)).to_contain_text("no match")
     expect(results.locator("li").nth(2)).to_contain_text("matches as base64")
     expect(editing.get_by_text("line 2: tells upper from lower case")).to_be_visible()
     expect(pattern).not_to_have_attribute("aria-invalid", "true")
-    expect(editing.locator("#check-status")).to_have_text("No fault, 1 warning, 2 of 3 samples match.")
+    expect(editing.locator("#check-status")).to_have_text("No fault, 1 warning, 2 of 3 samples right.")
     assert faults == []
 
 
-def test_unsaved_text_is_guarded_and_saved_text_is_not(editing: Page, server: Server) -> None:
+def test_unsaved_text_is_guarded_and_saved_text_is_not(editing: Page, server: Server, rule: str) -> None:
     asked: list[str] = []
 
     def stay(dialog: Dialog) -> None:
@@ -50,32 +59,32 @@ def test_unsaved_text_is_guarded_and_saved_text_is_not(editing: Page, server: Se
     editing.get_by_label("Details").press_sequentially("More. ")
     editing.get_by_role("link", name="Cancel").click()
     assert asked == ["beforeunload"]
-    expect(editing).to_have_url(f"{server.url}/rules/1/edit")
+    expect(editing).to_have_url(f"{server.url}{rule}/edit")
 
     editing.get_by_role("button", name="Save").click()
 
-    expect(editing).to_have_url(f"{server.url}/rules/1")
+    expect(editing).to_have_url(f"{server.url}{rule}")
     assert asked == ["beforeunload"]
-    editing.goto(f"{server.url}/rules/1/edit")
+    editing.goto(f"{server.url}{rule}/edit")
     expect(editing.get_by_text("There is unsaved text of yours")).to_have_count(0)
 
 
-def test_a_draft_outlives_the_session(editing: Page, server: Server) -> None:
+def test_a_draft_outlives_the_session(editing: Page, server: Server, rule: str) -> None:
     editing.get_by_label("Details").fill("Written before the session ended.")
     editing.context.clear_cookies()
     editing.get_by_role("button", name="Save").click()
     expect(editing.get_by_label("Details")).to_have_count(0)
 
     log_in(editing, server)
-    editing.goto(f"{server.url}/rules/1/edit")
+    editing.goto(f"{server.url}{rule}/edit")
     expect(editing.get_by_label("Details")).not_to_have_value("Written before the session ended.")
     editing.get_by_role("button", name="Take it up again").click()
 
     expect(editing.get_by_label("Details")).to_have_value("Written before the session ended.")
 
 
-def test_two_editors_choose_field_by_field(editing: Page, server: Server) -> None:
-    server.call("PUT", "/rules/1", {"name": "Theirs", "category": "theirs", "comment": "because"})
+def test_two_editors_choose_field_by_field(editing: Page, server: Server, rule: str) -> None:
+    server.call("PUT", rule, {"name": "Theirs", "category": "theirs", "comment": "because"})
     editing.get_by_label("Name").fill("Mine")
     editing.get_by_label("Details").fill("My details.")
     editing.get_by_role("button", name="Save").click()
@@ -89,7 +98,7 @@ def test_two_editors_choose_field_by_field(editing: Page, server: Server) -> Non
     editing.get_by_role("button", name="Save").click()
 
     expect(editing.get_by_role("heading", name="Theirs")).to_be_visible()
-    rule = server.call("GET", "/rules/1")[1]
+    rule = server.call("GET", rule)[1]
     assert (rule["name"], rule["category"], rule["details"], rule["version"]) == ("Theirs", "theirs", "My details.", 3)
 
 
@@ -99,15 +108,16 @@ def test_many_rules_are_changed_at_once(page: Page, server: Server, java_script:
     context = page.context.browser.new_context(java_script_enabled=java_script)
     page = context.new_page()
     log_in(page, server)
+    tag = "reviewed" if java_script else "looked-at"
     page.goto(f"{server.url}/rules/?q=status:enforce")
     page.get_by_label("Choose").first.check()
     page.locator("[name=change]").select_option("add-tag")
-    page.locator("[name=tag]").fill("reviewed")
+    page.locator("[name=tag]").fill(tag)
     page.get_by_role("button", name="See what would change").click()
     expect(page.get_by_role("heading", name="1 rule would be given the tag")).to_be_visible()
     page.get_by_role("button", name="Change 1 rule").click()
 
     expect(page.get_by_text("1 rule changed.")).to_be_visible()
-    page.goto(f"{server.url}/rules/?q=tag:reviewed")
+    page.goto(f"{server.url}/rules/?q=tag:{tag}")
     expect(page.locator(".rule-name")).to_have_count(1)
     context.close()

@@ -46,6 +46,7 @@ def test_a_database_is_copied_there_and_back(run: Run, databases: Databases, tmp
     ]
     assert end == "Both databases hold the same."
     assert content(back) == content(there) == content(here)
+    assert (tmp_path / "back.db").stat().st_mode & 0o077 == 0, "prompts are nobody else's to read"
 
 
 @pytest.mark.parametrize("wrong", ["FROM_URL", "TO_URL"])

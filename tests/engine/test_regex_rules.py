@@ -447,3 +447,15 @@ def test_compiling_an_expression_for_the_first_time_costs_its_rule_no_time(monke
     monkeypatch.setattr(regex_rules, "compile_expression", slowly)
 
     assert len(detector.scan("key0 key1 key2").matches) == 3
+
+
+def test_without_a_prefilter_a_text_is_looked_behind_only_where_it_shows_a_sign() -> None:
+    """The loop has every expression for a candidate, and so every sign of a disguise."""
+    loop = prefilter("loop")
+    assert loop is not None
+    address = rule_spec(pattern=r"\b(?!192\.168\.)\d{1,3}(?:\.\d{1,3}){3}\b")
+    detector = RegexDetector([address], lambda sources: [load(compile_expressions(sorted(sources), loop), loop)])
+
+    assert detector.scan("The router is 192.168.1.1 here.").matches == ()
+    assert [view.name for view in detector.explain("The router is 192.168.1.1 here.").trace.views] == ["raw"]
+    assert [match.view for match in detector.scan("VGhlIGhvc3QgaXMgOC44LjguOCB0b2RheQ==").matches] == ["base64"]

@@ -3,8 +3,8 @@
 import os
 import signal
 import sqlite3
+import threading
 import time
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -69,6 +69,8 @@ def test_an_event_that_the_database_cannot_take_waits(api: FlaskClient, session:
     ready = api.get("/readyz").get_json()
     assert (ready["status"], ready["spool_events"], ready["database"]) == ("degraded", 1, "takes no events")
     assert ready["spool_since"] is not None
+    assert ready["disk_free_bytes"] > 0
+    assert (ready["rules"], ready["rules_skipped"]) == (1, 0)
     session.execute(sa.text("ALTER TABLE away RENAME TO rule_triggers"))
     session.commit()
     while parts.firewall.recorder.spool.waiting().events:
@@ -113,14 +115,6 @@ def test_a_full_spool_gets_no_verdict_out(
     assert api.get("/readyz").status_code == 200
     parts.firewall.recorder.spool.max_bytes = 0
     assert (api.get("/readyz").status_code, api.get("/readyz").get_json()["status"]) == (503, "unavailable")
-
-
-@pytest.fixture
-def postgres() -> Iterator[TemporaryPostgres]:
-    # What it has committed has to outlive its end.
-    server = TemporaryPostgres(durable=True)
-    yield server
-    server.stop()
 
 
 def test_a_postgresql_that_dies_loses_nothing(postgres: TemporaryPostgres, instance: Path) -> None:
@@ -247,9 +241,7 @@ def test_a_server_that_is_told_to_stop_answers_what_it_has_begun(databases: Data
     answers: list[dict[str, Any]] = []
     with sqlite3.connect(url.removeprefix("sqlite:///"), isolation_level=None) as locking:
         locking.execute("BEGIN IMMEDIATE")
-        from threading import Thread
-
-        asking = Thread(target=lambda: answers.append(server.call("POST", RUN, {"prompt": ATTACK})[1]))
+        asking = threading.Thread(target=lambda: answers.append(server.call("POST", RUN, {"prompt": ATTACK})[1]))
         asking.start()
         # Time for the request to be in the server's hands; it waits there for the lock.
         time.sleep(1)

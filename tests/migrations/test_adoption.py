@@ -142,6 +142,8 @@ def test_new_rows_follow_the_adopted_ones(form: str, bare_app: Flask, engine: sa
 def test_a_misfit_is_refused_with_every_difference_and_left_alone(
     bare_app: Flask, engine: sa.Engine, migrate: Migrate, instance: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
+    # Not the application's, which would put an SQLite file in WAL mode.
+    engine = sa.create_engine(engine.url)
     aidr_bastion.METADATA.create_all(engine)
     fill(engine, rows=5)
     with engine.begin() as connection:
@@ -177,6 +179,7 @@ def test_a_misfit_is_refused_with_every_difference_and_left_alone(
     assert not (instance / "backups").exists()
     assert (schema(engine), sa.inspect(engine).get_table_names()) == (before, tables)
     assert content(engine, reflected(engine)) == held
+    engine.dispose()
 
 
 def test_rows_that_refer_to_nothing_are_a_difference(

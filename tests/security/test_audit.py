@@ -3,6 +3,7 @@
 import json
 import multiprocessing
 import stat
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
@@ -12,10 +13,10 @@ from flask.testing import FlaskClient
 from sqlalchemy.orm import Session
 from werkzeug.routing import Rule as Route
 
-from bastion.access import REFUSALS_NOTED
 from bastion.extensions import db
-from bastion.models import RuleTrigger
+from bastion.models import RuleTrigger, utc_now
 from bastion.runtime import Runtime
+from bastion.security.strangers import REFUSALS_NOTED
 from bastion.services.audit.log import Actor, AuditLog
 from bastion.services.audit.search import MAX_READ, AuditFilter, page_of_audit
 from bastion.services.people.accounts import Role
@@ -283,3 +284,14 @@ def test_a_rule_put_in_past_the_objects_is_written(app: Flask, audited: Entries)
         db.session.commit()
 
     assert actions(audited()) == ["rule.created", "rule.updated"]
+
+
+def test_events_that_are_pruned_are_written(app: Flask, session: Session, audited: Entries) -> None:
+    stored_event(session, timestamp=utc_now() - timedelta(days=100))
+    session.commit()
+
+    app.test_cli_runner().invoke(args=["events", "prune", "--older-than", "90d"])
+
+    entry = audited()[-1]
+    assert (entry["action"], entry["via"]) == ("events.pruned", "flask events prune")
+    assert entry["detail"] == {"rows": 1, "older_than_days": 90.0, "status": None, "judged": False}

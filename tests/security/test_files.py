@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from bastion import create_app
+from bastion.errors import SettingsError
 from bastion.extensions import db
 from bastion.schema import init_db
 from bastion.services.people.accounts import Role
@@ -63,3 +64,12 @@ def test_what_was_open_to_others_is_closed(tmp_path: Path) -> None:
     (instance / "tokens.json").unlink()
 
     fill(instance)
+
+
+@pytest.mark.parametrize("content", ["", "a", "a" * 64, "\xff" * 64])
+def test_a_session_key_that_can_be_guessed_is_refused(instance: Path, content: str) -> None:
+    instance.mkdir()
+    (instance / "secret_key").write_text(content, "latin-1")
+
+    with pytest.raises(SettingsError, match=r"SECRET_KEY: .*secret_key holds no 32 random characters"):
+        create_app(bastion_instance=instance)

@@ -1,5 +1,6 @@
 """Proxies in front: who is believed about addresses, TLS and users."""
 
+import json
 from pathlib import Path
 from typing import Any
 
@@ -153,3 +154,21 @@ def test_what_would_be_unsafe_does_not_start(
     with pytest.raises(SettingsError, match=rf"(?m)^{named}: ") as caught:
         load_settings()
     assert not [value for name, value in variables.items() if name == "SECRET_KEY" and value in str(caught.value)]
+
+
+def test_who_comes_by_the_proxy_and_who_does_not_is_written(make: Any) -> None:
+    app = proxied(make)
+    client = app.test_client()
+    for _ in range(3):
+        ask(client, "10.0.0.7", **USER)
+    ask(client, "10.0.1.7", **USER)
+    ask(client, "10.0.0.7", **{**USER, "X-Remote-Groups": "guests"})
+    app.extensions["bastion"].accounts.disable("ada")
+    ask(client, "10.0.0.7", **USER)
+
+    lines = [json.loads(line) for line in app.extensions["bastion"].audit.path.read_text("ascii").splitlines()]
+    written = [(line["action"], (line.get("detail") or {}).get("by")) for line in lines]
+    assert [one for one in written if one[0].startswith("sign_in")] == [
+        ("sign_in", "proxy"),
+        *[("sign_in.failed", "proxy")] * 3,
+    ]

@@ -169,3 +169,32 @@ def test_random_requests_find_no_fault(app: Flask, parts: Runtime, session: Sess
         if answer.status_code == 302 and answer.headers.get("Location", "").startswith("/login"):
             admin = log_in_as(app, Role.ADMIN)
     assert {200, 302, 404, 422} <= set(counts), json.dumps(counts)
+
+
+def test_a_form_has_so_many_fields_and_no_more(app: Flask) -> None:
+    app.config["WTF_CSRF_ENABLED"] = False
+    client = app.test_client()
+    many = {"content_type": "application/x-www-form-urlencoded"}
+
+    assert client.post("/login", data="a=&" * 2_000_000, **many).status_code == 413
+    assert client.post("/login", data="a=&" * 1_000 + "name=ada&password=x", **many).status_code == 401
+
+
+@pytest.mark.parametrize("host", ["a..b", ".", "x" * 64 + ".example", "a b", "[::1", "%"])
+def test_a_host_that_is_none_gets_a_page_without_links_or_a_refusal(client: FlaskClient, host: str) -> None:
+    answer = client.get("/login", environ_overrides={"HTTP_HOST": host})
+
+    assert answer.status_code in {200, 400, 404}
+    assert "default-src 'none'" in answer.headers["Content-Security-Policy"]
+    assert answer.headers["X-Request-ID"]
+
+
+@pytest.mark.parametrize(
+    "target", ["//[", "http://[", "//\u2100", "/\\\\evil.example", "//evil.example", "javascript:x"]
+)
+def test_a_zone_leads_back_to_a_page_of_ours(client: FlaskClient, app: Flask, target: str) -> None:
+    reader = log_in_as(app, Role.VIEWER)
+
+    answer = reader.post("/zone", data={"chosen": "UTC", "next": target})
+
+    assert (answer.status_code, answer.location) == (302, "/")

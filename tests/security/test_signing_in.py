@@ -9,6 +9,7 @@ from flask import Flask
 from flask.testing import FlaskClient
 
 from bastion.runtime import Runtime
+from bastion.security.strangers import REFUSALS_NOTED
 from bastion.services.limits import LOGIN_FROM_ADDRESS, LOGIN_OF_ACCOUNT, Limits
 from bastion.services.people.accounts import Accounts, Role
 from tests.conftest import PASSWORD
@@ -58,6 +59,19 @@ def test_an_address_tries_twenty_names_and_a_right_password_costs_nothing(app: F
     assert tries == [401] * LOGIN_FROM_ADDRESS.burst + [429]
     assert try_as(client, "bob", PASSWORD, f"{here}ff") == 429, "one IPv6 site is one address"
     assert try_as(client, "bob", PASSWORD, "2001:db8:1:3::1") == 302
+
+
+@pytest.mark.usefixtures("_fast")
+def test_an_address_that_may_not_try_any_more_keeps_nobody_else_out(app: Flask, audited: Entries) -> None:
+    client = app.test_client()
+    for number in range(LOGIN_FROM_ADDRESS.burst):
+        try_as(client, f"name{number}", "wrong", "192.0.2.1")
+
+    tries = [try_as(client, "bob", "wrong", "192.0.2.1") for _ in range(REFUSALS_NOTED.burst + 5)]
+
+    assert set(tries) == {429}
+    assert try_as(client, "bob", PASSWORD, "192.0.2.2") == 302
+    assert [entry["action"] for entry in audited()].count("sign_in.limited") == REFUSALS_NOTED.burst
 
 
 @pytest.mark.usefixtures("_fast")

@@ -1,10 +1,13 @@
 """What only a real server with several workers can show."""
 
+import os
+import signal
 import subprocess
 import sys
 import threading
 import time
-from http.client import HTTPException
+from contextlib import closing
+from http.client import HTTPConnection, HTTPException
 from pathlib import Path
 
 import pytest
@@ -80,6 +83,39 @@ def test_no_answered_event_is_lost_when_the_server_is_killed(server: Server, dat
     assert total >= len(answered) >= 120
     for event_id, prompt in answered:
         assert server.call("GET", f"/events/{event_id}")[1]["prompt"] == prompt
+
+
+def metrics_of(server: Server) -> dict[str, float]:
+    """The samples by name and labels, as Prometheus gets them."""
+    with closing(HTTPConnection("127.0.0.1", server.port, timeout=30)) as connection:
+        connection.request("GET", "/metrics", headers={"Authorization": f"Bearer {server.token}"})
+        lines = connection.getresponse().read().decode().splitlines()
+    return {name: float(value) for name, _, value in (line.rpartition(" ") for line in lines if line[0] != "#")}
+
+
+def test_metrics_are_those_of_all_workers_also_of_dead_ones(server: Server) -> None:
+    for number in range(40):
+        assert server.status_of(f"{number}") == "allow"
+    found = [metrics_of(server) for _ in range(10)]
+    verdicts = 'bastion_verdicts_total{flow="default",status="allow"}'
+    requests = 'bastion_requests_total{endpoint="api.run_flow",method="POST",status="200"}'
+
+    assert {(one[verdicts], one[requests], one["bastion_scan_seconds_count"]) for one in found} == {(40, 40, 40)}
+    assert {one["bastion_events_stored_total"] for one in found} == {40}
+    assert 1 <= found[0]["bastion_commit_seconds_count"] <= 40
+
+    os.kill(server.worker_pids()[0], signal.SIGKILL)
+    deadline = time.monotonic() + PATIENCE_SECONDS
+    while server.log.count("The worker is ready") < 3 and time.monotonic() < deadline:
+        time.sleep(0.05)
+    assert server.status_of("after") == "allow"
+    # The gauges are set once a second.
+    while not (rules := metrics_of(server)["bastion_rules"]) and time.monotonic() < deadline:
+        time.sleep(0.05)
+    after = metrics_of(server)
+    assert (after[verdicts], after[requests], after["bastion_events_stored_total"]) == (41, 41, 41)
+    assert rules == server.call("GET", "/rules?limit=1")[1]["total"] > 60
+    assert (after["bastion_database_away"], after["bastion_spool_events"]) == (0, 0)
 
 
 def test_the_server_makes_its_schema_itself(databases: Databases, kind: str, instance: Path) -> None:

@@ -103,6 +103,27 @@ def test_the_command_counts_and_deletes(app: Flask, session: Session) -> None:
 
 
 @pytest.mark.usefixtures("filled")
+def test_what_was_interrupted_goes_on(app: Flask, session: Session, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(retention, "BATCH", 1)
+
+    def interrupted(_seconds: float) -> None:
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as once:
+        once.setattr("bastion.services.events.retention.time.sleep", interrupted)
+        stopped = app.test_cli_runner().invoke(args=["events", "prune", "--older-than", "30d"])
+
+    assert (stopped.exit_code, stopped.stderr) == (
+        130,
+        "\nStopped: 1 events are deleted. Run the same command again to go on.\n",
+    )
+    assert names(session) == ["just old", "new", "old block", "old judged"]
+    again = app.test_cli_runner().invoke(args=["events", "prune", "--older-than", "30d"])
+    assert (again.exit_code, again.output) == (0, "2 events deleted\n")
+    assert names(session) == ["new", "old judged"]
+
+
+@pytest.mark.usefixtures("filled")
 def test_it_is_done_once_a_day_whoever_asks(session: Session, engine: Engine, tmp_path: Path) -> None:
     workers = [DailyPruning(engine, tmp_path, 30) for _ in range(3)]
 

@@ -5,15 +5,10 @@ import time
 import pytest
 from sqlalchemy.orm import Session
 
-from bastion.compiler.trying import TryingCompiler
-from bastion.engine import Views
-from bastion.engine.layers import compile_signs
 from bastion.services.rules import checks
-from bastion.services.rules.checks import TriedSample, check_draft, notes_on, split_samples, try_samples
+from bastion.services.rules.checks import check_draft, notes_on
 from bastion.services.rules.stored_rules import archive_rule
 from tests.factories import rule_spec, stored_rule
-
-COMPILER = TryingCompiler(compile_signs).unfiltered
 
 
 def warnings(session: Session, pattern: str) -> list[str]:
@@ -97,49 +92,3 @@ def test_notes_say_what_a_line_does_not(session: Session) -> None:
     assert notes_on("(?i)a.b") == ["ignores case", "a dot does not match a line feed"]
     assert notes_on("(?is)a.b") == ["ignores case"]
     assert notes_on("a(") == ["is not run: column 3: missing )"]
-
-
-@pytest.mark.parametrize(
-    ("text", "samples"),
-    [
-        ("", []),
-        ("one\r\n\r\n two ", ["one", " two "]),
-        ("one\nmore\n---\ntwo\n ---\n\n---", ["one\nmore", "two"]),
-        ("---", []),
-    ],
-)
-def test_samples_are_lines_or_what_stands_between_dashes(text: str, samples: list[str]) -> None:
-    assert split_samples(text) == samples
-
-
-def test_samples_are_judged_as_detection_judges() -> None:
-    plain, hidden, innocent = "please ignore previous", "aWdub3JlIHByZXZpb3Vz", "hello"
-
-    tried = try_samples(rule_spec(), [plain, hidden, innocent], COMPILER)
-
-    assert tried == [
-        TriedSample(plain, ((7, 22),), "raw"),
-        TriedSample(hidden, ((0, 20),), "base64", "ignore previous"),
-        TriedSample(innocent),
-    ]
-    assert [one.matched for one in try_samples(rule_spec(views=Views.RAW), [plain, hidden], COMPILER)] == [True, False]
-    assert try_samples(rule_spec(enabled=False), [plain], COMPILER)[0].matched
-
-
-def test_a_sample_that_takes_too_long_is_neither_yes_nor_no() -> None:
-    (tried,) = try_samples(rule_spec(pattern=r"(?:a|a|aa)+$"), ["a" * 60 + "!"], COMPILER)
-
-    assert not tried.matched
-    assert "ran out of time" in (tried.fault or "")
-
-
-def test_samples_beyond_the_limits_are_told(monkeypatch: pytest.MonkeyPatch) -> None:
-    many = try_samples(rule_spec(), ["ignore previous"] * 60, COMPILER)
-    long = try_samples(rule_spec(), ["ignore previous", "x" * 50_001, "ignore previous"], COMPILER)
-    monkeypatch.setattr(checks, "SAMPLE_SECONDS", -1)
-    late = try_samples(rule_spec(), ["ignore previous"], COMPILER)
-
-    assert (len(many), many[49].matched) == (51, True)
-    assert "at most 50 texts" in (many[50].fault or "")
-    assert [one.matched for one in long] == [True, False]
-    assert "took too long" in (late[0].fault or "")

@@ -66,6 +66,15 @@ def test_precision_is_of_what_was_judged_right_or_wrong(session: Session) -> Non
     assert Precision(0, 0).share is None
 
 
+def test_precision_is_looked_for_among_the_newest_triggers(session: Session, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(stats, "LOOKED_AT", 3)
+    rule = stored_rule(session)
+    for hours, disposition in ((4, "false_positive"), (3, "true_positive"), (2, None), (1, None)):
+        trigger(session, rule, HOUR * hours, disposition)
+
+    assert activity_of(session, [rule.id], NOW)[rule.id].precision == Precision(1, 1)
+
+
 def test_precision_is_of_the_newest_judgements(session: Session, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(stats, "NEWEST", 2)
     rule = stored_rule(session)

@@ -58,6 +58,70 @@ def test_the_views_of_a_rule_are_shown_edited_and_kept(analyst: FlaskClient, ses
     assert (rule.views, other.views) == ("raw", "all")
 
 
+SAMPLES = {"must_match": "It is LOUD\r\nit is\r\n---\r\nVERY LOUD\r\n---", "must_not_match": "quiet"}
+
+
+def test_samples_are_saved_with_the_rule_and_shown_again(analyst: FlaskClient, session: Session) -> None:
+    answer = analyst.post("/rules/new", data=FORM | SAMPLES)
+
+    rule = session.query(Rule).one()
+    assert answer.status_code == 302
+    assert (rule.must_match, rule.must_not_match) == (("It is LOUD\nit is", "VERY LOUD"), ("quiet",))
+    page = analyst.get(f"/rules/{rule.id}/edit").get_data(as_text=True).replace("\r\n", "\n")
+    assert ">\nIt is LOUD\nit is\n---\nVERY LOUD\n---</textarea>" in page
+    assert ">\nquiet</textarea>" in page
+    analyst.post(f"/rules/{rule.id}/edit", data=FORM | SAMPLES | {"version": "1", "must_not_match": ""})
+    session.expire_all()
+    assert (rule.version, rule.must_not_match) == (2, ())
+
+
+def test_a_text_that_no_box_can_show_outlives_an_edit(analyst: FlaskClient, session: Session) -> None:
+    texts = ("LOUD\r\n---\r\nLOUD", " LOUD\t")
+    rule = stored_rule(session, pattern="LOUD", must_match=texts, action=Action.NOTIFY)
+    box = "LOUD\r\n---\r\nLOUD\r\n---\r\n LOUD\t\r\n---"
+
+    analyst.post(f"/rules/{rule.id}/edit", data=FORM | {"version": "1", "must_match": box})
+
+    session.expire_all()
+    assert (rule.name, rule.must_match) == ("Shouting", texts)
+
+
+def test_a_rule_that_fails_a_sample_can_be_saved_as_a_draft_only(analyst: FlaskClient, session: Session) -> None:
+    form = FORM | SAMPLES | {"must_not_match": "quiet\r\nNOT LOUD"}
+
+    answer = analyst.post("/rules/new", data=form)
+
+    page = answer.get_data(as_text=True)
+    assert answer.status_code == 422
+    assert '<a class="alert-link" href="#must_not_match">Texts that must not match</a>: number 2 is matched' in page
+    assert "NOT LOUD" in page
+    assert session.query(Rule).count() == 0
+    del form["enabled"]
+    assert analyst.post("/rules/new", data=form).status_code == 302
+    rule = session.query(Rule).one()
+    assert rule.enabled is False
+    assert analyst.post(f"/rules/{rule.id}/toggle").status_code == 422
+    session.expire_all()
+    assert rule.enabled is False
+
+
+def test_a_new_rule_that_blocks_wants_a_sample_of_each_kind(analyst: FlaskClient, session: Session) -> None:
+    blocking = FORM | {"action": "block"}
+
+    refused = analyst.post("/rules/new", data=blocking | {"must_match": "LOUD"})
+
+    assert refused.status_code == 422
+    assert refused.get_data(as_text=True).count("wants at least one text before the rule may block") == 2
+    assert session.query(Rule).count() == 0
+    assert analyst.post("/rules/new", data=blocking | SAMPLES).status_code == 302
+    assert analyst.post("/rules/new", data=FORM).status_code == 302
+    new = session.query(Rule).order_by(Rule.id.desc()).first()
+    old = stored_rule(session)
+    assert new is not None
+    assert analyst.post(f"/rules/{new.id}/edit", data=blocking | {"version": "1"}).status_code == 422
+    assert analyst.post(f"/rules/{old.id}/edit", data=blocking | {"version": "1"}).status_code == 302
+
+
 def test_views_that_there_are_not_are_refused(analyst: FlaskClient, session: Session) -> None:
     answer = analyst.post("/rules/new", data=FORM | {"views": "decoded"})
 

@@ -15,7 +15,7 @@ DRAFT = FORM | {"pattern": "(?i)ignore\nbro(ken", "views": "all"}
 
 
 def test_the_answer_names_fields_lines_and_columns(analyst: FlaskClient, session: Session) -> None:
-    answer = analyst.post("/rules/check", data=DRAFT | {"name": "", "samples": "ignore"}).get_json()
+    answer = analyst.post("/rules/check", data=DRAFT | {"name": "", "must_match": "ignore"}).get_json()
 
     assert {
         "field": "pattern",
@@ -31,11 +31,15 @@ def test_the_answer_names_fields_lines_and_columns(analyst: FlaskClient, session
 
 def test_samples_come_back_in_pieces(analyst: FlaskClient) -> None:
     text = "<b>please</b> IGNORE\u200b me\nhello\naWdub3JlIHRoaXMgdGV4dA=="
+    draft = DRAFT | {"pattern": "(?i)ignore", "must_match": text, "must_not_match": "bye\nignore"}
 
-    answer = analyst.post("/rules/check", data=DRAFT | {"pattern": "(?i)ignore", "samples": text}).get_json()
+    answer = analyst.post("/rules/check", data=draft).get_json()
 
-    first, second, third = answer["samples"]
-    assert (answer["faults"], answer["matched"]) == ([], 2)
+    first, second, third, *innocent = answer["samples"]
+    assert (answer["faults"], answer["passed"]) == ([], 3)
+    assert [one["kind"] for one in answer["samples"]] == ["must_match"] * 3 + ["must_not_match"] * 2
+    assert [one["passed"] for one in answer["samples"]] == [True, False, True, True, False]
+    assert [one["matched"] for one in innocent] == [False, True]
     assert [piece["text"] for piece in first["pieces"] if piece["marked"]] == ["IGNORE"]
     assert first["pieces"][0]["text"] == "<b>please</b> "
     assert [piece["token"] for piece in first["pieces"]] == [False, False, True, False]
@@ -54,7 +58,12 @@ def test_a_rule_is_no_duplicate_of_itself(analyst: FlaskClient, session: Session
 
 @pytest.mark.parametrize(
     ("change", "field"),
-    [({"action": "explode"}, "action"), ({"language": "x"}, "language"), ({"samples": "x" * 50_001}, "samples")],
+    [
+        ({"action": "explode"}, "action"),
+        ({"language": "x"}, "language"),
+        ({"must_match": "x" * 50_001, "pattern": "(?i)a"}, "must_match"),
+        ({"must_not_match": "x" * 100_001}, "must_not_match"),
+    ],
 )
 def test_what_cannot_be_checked_is_named(analyst: FlaskClient, change: dict[str, str], field: str) -> None:
     answer = analyst.post("/rules/check", data=DRAFT | change)
@@ -64,7 +73,7 @@ def test_what_cannot_be_checked_is_named(analyst: FlaskClient, change: dict[str,
 
 def test_a_button_does_the_same_and_saves_nothing(analyst: FlaskClient, session: Session) -> None:
     rule = stored_rule(session, name="Before")
-    draft = DRAFT | {"version": "1", "check": "Check", "samples": "ignore <i>this</i>"}
+    draft = DRAFT | {"version": "1", "check": "Check", "must_match": "ignore <i>this</i>"}
 
     fault = analyst.post(f"/rules/{rule.id}/edit", data=draft).get_data(as_text=True)
     fine = analyst.post("/rules/new", data=draft | {"pattern": "(?i)ignore"})
@@ -73,7 +82,7 @@ def test_a_button_does_the_same_and_saves_nothing(analyst: FlaskClient, session:
     assert "line 2, column 8: missing )" in fault
     page = fine.get_data(as_text=True)
     assert fine.status_code == 200
-    assert "It could be saved as it is. 1 of 1 samples match." in page.replace("\n", " ")
+    assert "It could be saved as it is. 1 of 1 samples does what it must." in page.replace("\n", " ")
     assert "<mark>ignore</mark> &lt;i&gt;this&lt;/i&gt;" in page
     assert "bro(ken" in fault
     session.expire_all()

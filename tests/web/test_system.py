@@ -110,7 +110,7 @@ def test_the_page_names_what_is_in_force(
     assert found["Spool"] == "nothing waits"
     assert int(found["Compiled rules kept"].split()[0]) >= 1
     assert {"Flask", "SQLAlchemy", "hyperscan", "Python"} <= set(found)
-    assert "2 of 4 threads" in found["Workers"]
+    assert "2 of 16 threads" in found["Workers"]
     assert "pii, secret, secrets" in page
     assert "<code>BASTION_TYPO</code>, <code>KAFKA__BROKER</code>" in page
     assert SECRET not in page

@@ -201,11 +201,21 @@ class RegexDetector:
                     for number, expression in lines[place]:
                         if view.name == RAW_VIEW or self._rules[number].views is Views.ALL:
                             wanted.setdefault(number, []).append(expression)
-                    if place in sign_of:
+                    if place in sign_of and self._shows(layer, place, view.text):
                         signs.append(sign_of[place])
             yield view, wanted
             if self._looks_behind:
                 uncovering.reveal(view, signs)
+
+    def _shows(self, layer: Layer, place: int, text: str) -> bool:
+        """Whether a text has the sign of a disguise; one that no matcher was asked for is looked for here."""
+        if layer.finds and place not in layer.always:
+            return True
+        try:
+            sign = self._compiled(layer.expressions[place].source)
+            return sign.search(text, timeout=self._rule_seconds) is not None
+        except TimeoutError:
+            return True
 
     def _first_spans(
         self, expressions: Sequence[Compiled], validator: Validator | None, text: str, timer: _Timer
@@ -253,12 +263,16 @@ class RegexDetector:
 
     def _search(self, source: str, timer: _Timer) -> regex.Pattern[str]:
         """The expression as it is searched for, compiled when it is first needed."""
-        search = self._searches.get(source)
-        if search is None:
+        if source not in self._searches:
             with timer.stopped():
-                # Threads that meet here compile twice and keep either: the same.
-                search = self._searches[source] = compile_expression(source)
-        return search
+                return self._compiled(source)
+        return self._searches[source]
+
+    def _compiled(self, source: str) -> regex.Pattern[str]:
+        if source not in self._searches:
+            # Threads that meet here compile twice and keep either: the same.
+            self._searches[source] = compile_expression(source)
+        return self._searches[source]
 
 
 def _accepted(found: Iterable[regex.Match[str]], validator: Validator, until: float) -> Iterator[regex.Match[str]]:

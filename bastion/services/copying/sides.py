@@ -11,6 +11,7 @@ from urllib.parse import quote
 import sqlalchemy as sa
 from alembic.runtime.migration import MigrationContext
 from alembic.script import ScriptDirectory
+from alembic.util import CommandError
 from sqlalchemy import Connection, Engine
 from sqlalchemy.engine import URL, make_url
 from sqlalchemy.exc import DBAPIError
@@ -18,6 +19,7 @@ from sqlalchemy.pool import NullPool
 
 from bastion.errors import BastionError, SchemaError
 from bastion.extensions import Base
+from bastion.schema.faults import explained
 from bastion.schema.locking import alone
 from bastion.settings import ROOT
 
@@ -100,7 +102,9 @@ def opened_target(url: str, source: Side, migrate: Migrate) -> Iterator[Side]:
     if _wants_schema(url, source):
         try:
             if file := _file(url):
-                file.parent.mkdir(parents=True, exist_ok=True)
+                file.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+                # What it will hold are prompts: nobody else's to read.
+                file.touch(mode=0o600)
             migrate(url)
         except (SchemaError, OSError) as error:
             raise CopyError(f"{TARGET}: {error}") from None
@@ -208,4 +212,7 @@ def _revision(connection: Connection) -> str:
 
 
 def _head() -> str | None:
-    return ScriptDirectory(str(ROOT / "migrations")).get_current_head()
+    try:
+        return ScriptDirectory(str(ROOT / "migrations")).get_current_head()
+    except CommandError as error:
+        raise CopyError(explained(str(error))) from None

@@ -15,6 +15,7 @@ import sqlalchemy as sa
 from sqlalchemy.exc import SQLAlchemyError
 
 from bastion.models import utc_now
+from bastion.services.audit.log import Note, no_note
 from bastion.services.events.retention import Old, prune
 
 log = logging.getLogger(__name__)
@@ -29,8 +30,9 @@ _ADVISORY_LOCK: Final = 0x626173747072756E
 class DailyPruning:
     """A thread in each worker that serves; the file's lock decides which of them prunes, its date when."""
 
-    def __init__(self, database: sa.Engine, instance: Path, days: int) -> None:
+    def __init__(self, database: sa.Engine, instance: Path, days: int, note: Note = no_note) -> None:
         self._database = database
+        self._note = note
         self._path = instance / "pruned"
         self._days = days
 
@@ -63,6 +65,7 @@ class DailyPruning:
             try:
                 deleted = self.run_if_due()
                 if deleted is not None:
+                    self._note("events.pruned", detail={"rows": deleted, "older_than_days": self._days})
                     log.info("%d events were older than %d days and are deleted", deleted, self._days)
             except (SQLAlchemyError, OSError) as error:
                 log.error("old events could not be deleted, tried again in a while: %s", type(error).__name__)

@@ -51,6 +51,18 @@ class PipelineReport:
     errors: tuple[tuple[str | None, str], ...]
 
 
+@dataclass(frozen=True, slots=True)
+class Passed:
+    """A rule that matched and was let pass by one of its exceptions; ``rule_id`` is ``None`` once it is deleted."""
+
+    name: str
+    rule_id: int | None
+    version: int | None
+    matched_text: str | None
+    kind: str | None
+    reason: str | None
+
+
 def hits_of(session: Session, event: Event) -> list[Hit]:
     """The rules that matched: those with a trigger, then those that only the results name."""
     named = {found["id"]: found for found in _triggered(event.pipeline_results) if isinstance(found.get("id"), str)}
@@ -71,6 +83,39 @@ def pipelines_of(event: Event) -> list[PipelineReport]:
         PipelineReport(_text(one.get("name")) or "not named", _text(one.get("status")) or "not known", _errors(one))
         for one in _pipelines(event.pipeline_results)
     ]
+
+
+def passed_of(session: Session, event: Event) -> list[Passed]:
+    """The rules that matched and do not count, as the results name them."""
+    results = event.pipeline_results
+    named = (
+        [one for one in _dicts(results.get("excepted")) if _text(one.get("id"))] if isinstance(results, dict) else []
+    )
+    if not named:
+        return []
+    chosen = sa.select(Rule.uuid, Rule.id).where(Rule.uuid.in_([one["id"] for one in named][:1000]))
+    ids = {row.uuid: row.id for row in session.execute(chosen)}
+    return [_passed(one, ids.get(one["id"])) for one in named]
+
+
+def would_be_of(event: Event) -> str | None:
+    """What a flow in monitor mode would have answered if it enforced, where that is something else."""
+    results = event.pipeline_results
+    return _text(results.get("would_be")) if isinstance(results, dict) else None
+
+
+def _passed(one: dict[str, Any], rule_id: int | None) -> Passed:
+    exception = one.get("exception")
+    said = exception if isinstance(exception, dict) else {}
+    version = one.get("version")
+    return Passed(
+        name=_text(one.get("name")) or one["id"],
+        rule_id=rule_id,
+        version=version if type(version) is int else None,
+        matched_text=_text(one.get("matched_text")),
+        kind=_text(said.get("kind")),
+        reason=_text(said.get("reason")),
+    )
 
 
 def _of_trigger(number: int, trigger: RuleTrigger, results: dict[str, Any]) -> Hit:

@@ -145,9 +145,12 @@ class Tokens:
             return tokens.pop(name)
 
         entry = self._file.change(edit)
-        if self._state:
-            self._state.run("DELETE FROM token_use WHERE name = ?", (name,))
         self._note("token.revoked", {"token": name}, before=_noted(entry))
+        if self._state:
+            try:
+                self._state.run("DELETE FROM token_use WHERE name = ?", (name,))
+            except BastionError as error:
+                log.error("the last use of the token %r is not forgotten: %s", name, error)
 
     def find(self, clear: str) -> Token | None:
         """The token, unless it is unknown or its time is over."""

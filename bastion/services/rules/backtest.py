@@ -15,10 +15,10 @@ from typing import Any, Final
 import sqlalchemy as sa
 from sqlalchemy.orm import Session
 
-from bastion.engine import Engine, RuleSpec
+from bastion.engine import Engine, Origin, RuleSpec
 from bastion.engine.layers import Compiler
 from bastion.errors import FieldFault, InvalidInput, InvalidRule
-from bastion.models import MAX_ID, Event, RuleTrigger
+from bastion.models import MAX_ID, Event, RuleTrigger, utc_now
 
 STEP_ROWS: Final = 5_000
 """Events that one step looks at, at most."""
@@ -99,6 +99,8 @@ class Outcome:
     """What became of one pair, on the events looked at so far."""
 
     changes: Counter[Change] = field(default_factory=Counter)
+    answered: Counter[tuple[str, str]] = field(default_factory=Counter)
+    """Of the events that the draft matches, what was answered, and by which flow."""
     by_time: dict[datetime, Counter[Change]] = field(default_factory=dict)
     """By the beginning of the bucket that the event is in."""
     found: list[Found] = field(default_factory=list)
@@ -110,6 +112,7 @@ class Outcome:
 
     def add(self, other: "Outcome") -> None:
         self.changes.update(other.changes)
+        self.answered.update(other.answered)
         for moment, changes in other.by_time.items():
             self.by_time.setdefault(moment, Counter()).update(changes)
         self.found.extend(other.found[: max(0, MAX_FOUND - len(self.found))])
@@ -177,6 +180,9 @@ class Backtest:
 
     def _judge(self, row: Any, outcomes: list[Outcome], matched: list[list[int]], bucket: datetime | None) -> None:
         verdict = self._engine.scan(row.prompt)
+        if self._engine.has_exceptions:
+            origin = Origin(row.source, row.flow_name)
+            verdict = self._engine.apply_exceptions(verdict, row.prompt, origin, utc_now())
         if not verdict.matches and not verdict.faults:
             return
         matches = {match.rule: match for match in verdict.matches}
@@ -193,6 +199,7 @@ class Backtest:
             outcome.changes[change] += 1
             if match:
                 ids.append(row.id)
+                outcome.answered[row.status, row.flow_name] += 1
             if bucket is not None:
                 outcome.by_time.setdefault(bucket, Counter())[change] += 1
             if len(outcome.found) < MAX_FOUND:
@@ -221,7 +228,7 @@ def since(moment: datetime | None, until: datetime | None = None) -> list[sa.Col
 
 def _chosen(conditions: Iterable[sa.ColumnElement[bool]], cursor: Cursor | None) -> sa.Select[*tuple[Any, ...]]:
     chosen: sa.Select[*tuple[Any, ...]] = sa.select(
-        Event.id, Event.uid, Event.timestamp, Event.status, Event.prompt
+        Event.id, Event.uid, Event.timestamp, Event.status, Event.flow_name, Event.source, Event.prompt
     ).where(*conditions)
     if cursor is not None:
         place = sa.tuple_(sa.literal(cursor.timestamp, Event.timestamp.type), sa.literal(cursor.id))

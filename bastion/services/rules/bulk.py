@@ -13,6 +13,8 @@ from bastion.engine.validation import MAX_TEXT, UNSTORABLE
 from bastion.errors import FieldFault, InvalidInput
 from bastion.models import Rule, utc_now
 from bastion.services.rules.history import Signature, check_comment, content_of, continued
+from bastion.services.rules.samples import sample_faults
+from bastion.services.rules.stored_rules import readable
 
 MAX_RULES: Final = 5_000
 """Rules that one change may be for."""
@@ -142,4 +144,6 @@ def _refusal(rule: Rule, change: BulkChange) -> str | None:
         return "is archived: restore it first"
     if change.kind is Kind.ADD_TAG and sum(map(len, (*rule.tags, change.tag))) > MAX_TEXT:
         return f"would have more than {MAX_TEXT:,} characters of tags"
+    if change.kind is Kind.ENABLE and (faults := sample_faults(readable(rule))):
+        return f"has a sample that fails: {faults[0]}"
     return None

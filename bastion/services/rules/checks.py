@@ -1,24 +1,22 @@
-"""What is wrong with a rule that is being written, and what it would match: quickly, with nothing stored."""
+"""What is wrong with a rule that is being written: quickly, with nothing stored."""
 
 import re
 import time
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Final
 
 import regex
 import sqlalchemy as sa
 from sqlalchemy.orm import Session
 
-from bastion.engine import Engine, RuleSpec
+from bastion.engine import RuleSpec
 from bastion.engine.detectors import BY_LANGUAGE
 from bastion.engine.dialect import Expression, read_expression
-from bastion.engine.layers import Compiler
 from bastion.engine.patterns import PatternError
 from bastion.engine.rules import pattern_lines
 from bastion.engine.translation import translate
 from bastion.engine.validation import field_faults
-from bastion.engine.verdict import Span
 from bastion.models import Rule
 
 CHECK_SECONDS: Final = 1.0
@@ -26,12 +24,6 @@ CHECK_SECONDS: Final = 1.0
 
 By the clock, a busy machine would leave out expressions that are checked in a millisecond.
 """
-
-SAMPLE_SECONDS: Final = 1.0
-"""How long the processor may look for the rule in all samples together."""
-
-MAX_SAMPLES: Final = 50
-MAX_SAMPLE_CHARACTERS: Final = 50_000
 
 _OPEN_START: Final = re.compile(r"^(?:\(\?[a-z]+\))?\(?(?:\.|\[\\s\\S\])[*+]")
 _OPEN_END: Final = re.compile(r"(?<!\\)(?:\.|\[\\s\\S\])[*+]\??\)?\$?$")
@@ -66,21 +58,6 @@ class Checked:
     warnings: tuple[Finding, ...]
 
 
-@dataclass(frozen=True, slots=True)
-class TriedSample:
-    """One text, and where a rule matches it. ``fault`` says why that is not known."""
-
-    text: str
-    spans: tuple[Span, ...] = ()
-    view: str | None = None
-    revealed: str | None = None
-    fault: str | None = None
-
-    @property
-    def matched(self) -> bool:
-        return self.view is not None
-
-
 def check_draft(session: Session, spec: RuleSpec) -> Checked:
     """What keeps a rule from being saved, and what its author may not have meant.
 
@@ -111,6 +88,17 @@ def check_draft(session: Session, spec: RuleSpec) -> Checked:
     return Checked(tuple(faults), tuple(sorted(found, key=lambda finding: finding.line)))
 
 
+def expression_findings(spec: RuleSpec) -> list[Finding]:
+    """What the author of a rule without a fault may not have meant by its expressions."""
+    lines = pattern_lines(spec.pattern)
+    found = [
+        Finding("pattern", warning, number)
+        for number, line in lines
+        for warning in _warnings(line, read_expression(line, number))
+    ]
+    return sorted([*found, *_repeated(lines)], key=lambda finding: finding.line)
+
+
 def notes_on(line: str) -> list[str]:
     """What a stored expression does not say of itself."""
     try:
@@ -118,47 +106,6 @@ def notes_on(line: str) -> list[str]:
     except PatternError as fault:
         return [f"is not run: column {fault.column}: {fault.reason}"]
     return [*_warnings(line, expression), *_habits(expression)]
-
-
-def split_samples(text: str) -> list[str]:
-    """The texts of a box: one a line, or, where a line is ``---``, whatever stands between such lines."""
-    lines = text.replace("\r\n", "\n").split("\n")
-    if "---" not in [line.strip() for line in lines]:
-        return [line for line in lines if line.strip()]
-    samples: list[list[str]] = [[]]
-    for line in lines:
-        if line.strip() == "---":
-            samples.append([])
-        else:
-            samples[-1].append(line)
-    return [sample for parts in samples if (sample := "\n".join(parts)).strip()]
-
-
-def try_samples(spec: RuleSpec, samples: Sequence[str], compiler: Compiler) -> list[TriedSample]:
-    """Looks for a rule in texts just as detection does; its pattern must be of the dialect."""
-    engine = Engine([replace(spec, enabled=True)], compiler)
-    ends = time.thread_time() + SAMPLE_SECONDS
-    left = MAX_SAMPLE_CHARACTERS
-    tried = []
-    for place, sample in enumerate(samples):
-        left -= len(sample)
-        if place >= MAX_SAMPLES or left < 0:
-            limit = f"{MAX_SAMPLES} texts with {MAX_SAMPLE_CHARACTERS:,} characters in all"
-            tried.append(TriedSample(sample, fault=f"not tried: at most {limit} are"))
-            break
-        if time.thread_time() > ends:
-            tried.append(TriedSample(sample, fault="not tried: those above took too long"))
-            continue
-        tried.append(_tried(engine, sample))
-    return tried
-
-
-def _tried(engine: Engine, sample: str) -> TriedSample:
-    verdict = engine.scan(sample)
-    for match in verdict.matches:
-        return TriedSample(sample, match.spans, match.view, match.revealed)
-    unfinished = [fault.reason for fault in (*engine.rejected, *verdict.faults)] or list(verdict.unseen)
-    return TriedSample(sample, fault=unfinished[0] if unfinished else None)
 
 
 def _warnings(line: str, expression: Expression) -> Iterator[str]:

@@ -81,7 +81,9 @@ def as_text(value: Any) -> str:
         case bool():
             return "yes" if value else "no"
         case list() | tuple():
-            return "\n".join(map(str, value))
+            return "\n".join(map(as_text, value))
+        case dict():
+            return ", ".join(f"{name}: {one}" for name, one in value.items() if one is not None)
     return str(value)
 
 

@@ -55,6 +55,7 @@ def content_of(rule: Rule) -> Content:
     """What the rule says, as JSON can hold it."""
     content = {name: getattr(rule, name) for name in CONTENT if name != "archived"}
     content |= {name: list(value) for name, value in content.items() if isinstance(value, tuple)}
+    content["exceptions"] = [one.as_json() for one in rule.exceptions or ()]
     return content | {"archived": rule.archived_at is not None}
 
 
@@ -88,6 +89,14 @@ def versions(rule: Rule) -> list[Version]:
         content_of(rule),
     )
     return [found[number] for number in sorted(found, reverse=True)]
+
+
+def kept_entries(rule: Rule) -> list[dict[str, Any]]:
+    """The history as it is kept, up to the version that is in force."""
+    entries = [entry for entry in _entries(rule.history) if entry["version"] <= rule.version]
+    if not entries or entries[-1]["version"] != rule.version:
+        entries.append({"version": rule.version, "at": rule.updated_at.isoformat(), "by": None, "why": None})
+    return entries
 
 
 def get_version(rule: Rule, number: int) -> Version:

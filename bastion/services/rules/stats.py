@@ -24,7 +24,10 @@ DECIDED: Final = (*RIGHT, "false_positive")
 """The judgements that precision is made of: an undetermined one says nothing of the rule."""
 
 NEWEST: Final = 200
-"""Judged triggers of a rule that its precision looks at: what it did last year is not what it does today."""
+"""Judged triggers of a rule that its precision is of: what it did last year is not what it does today."""
+
+LOOKED_AT: Final = 1_000
+"""Triggers of a rule among which they are looked for: nobody judges most of them, and no index knows who did."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,14 +116,16 @@ def triggers_since(moment: datetime) -> sa.ColumnElement[int]:
 
 def judgements() -> tuple[sa.ColumnElement[int], sa.ColumnElement[int]]:
     """Of the newest judged triggers of the rule of the enclosing query, how many were right, and how many there are."""
-    newest = (
-        sa.select(RuleTrigger.disposition)
-        .where(RuleTrigger.rule_id == Rule.id, RuleTrigger.disposition.in_(DECIDED))
+    looked_at = (
+        sa.select(RuleTrigger.disposition, RuleTrigger.timestamp)
+        .where(RuleTrigger.rule_id == Rule.id)
         .order_by(RuleTrigger.timestamp.desc())
-        .limit(NEWEST)
+        .limit(LOOKED_AT)
         .correlate(Rule)
         .subquery()
     )
+    judged = sa.select(looked_at.c.disposition).where(looked_at.c.disposition.in_(DECIDED))
+    newest = judged.order_by(looked_at.c.timestamp.desc()).limit(NEWEST).subquery()
     right = sa.select(sa.func.count()).where(newest.c.disposition.in_(RIGHT)).scalar_subquery()
     return right, sa.select(sa.func.count()).select_from(newest).scalar_subquery()
 

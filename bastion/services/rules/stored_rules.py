@@ -13,18 +13,20 @@ from sqlalchemy.orm.exc import ObjectDeletedError, StaleDataError
 
 from bastion.compiler.probing import probe
 from bastion.engine import Action, RuleSpec, Severity, Validator, Views
+from bastion.engine.exceptions import read_exceptions
 from bastion.engine.rules import pattern_lines
 from bastion.engine.validation import check_rule
 from bastion.errors import Conflict, FieldFault, InvalidRule, NotFound
 from bastion.models import MAX_ID, Rule, RuleTrigger, utc_now
 from bastion.services.rules.history import Signature, begin_history, check_comment, content_of, continued, get_version
+from bastion.services.rules.samples import KINDS, check_samples
 
 Word = TypeVar("Word", bound=StrEnum)
 
 CONTENT: Final = tuple(field.name for field in fields(RuleSpec) if field.name not in ("id", "version"))
 """The fields of a rule that people write."""
 
-_LISTS: Final = ("tags", "references", "false_positives")
+_LISTS: Final = ("tags", "references", "false_positives", *KINDS)
 
 
 def list_rules(
@@ -84,7 +86,7 @@ def new_uuid() -> str:
 def create_rule(
     session: Session, spec: RuleSpec, *, probed: bool = False, actor: str | None = None, why: str | None = None
 ) -> Rule:
-    """Stores a new rule; ``probed`` says that its pattern has been tried out.
+    """Stores a new rule; ``probed`` says that its pattern and its samples have been tried out.
 
     ``actor`` is who makes the change, ``why`` their note: here and below, its history keeps both.
 
@@ -97,6 +99,7 @@ def create_rule(
     check_rule(spec)
     if not probed:
         _probe(spec)
+        check_samples(spec)
     if spec.uuid.isdigit() or "/" in spec.uuid:
         raise InvalidRule([FieldFault("uuid", "must not be a number, which would be taken for an id, nor have a /")])
     if session.scalar(sa.select(Rule.id).where(Rule.uuid == spec.uuid)) is not None:
@@ -125,7 +128,7 @@ def update_rule(
     """Changes a rule; unchanged content makes no new version.
 
     ``version`` is the one that the changes were made on, ``None`` to change whatever is there. ``probed`` says that
-    the new pattern has been tried out.
+    the new pattern and the samples have been tried out. A change of nothing but exceptions waits for no sample.
 
     Raises:
         InvalidRule: naming each field that is wrong.
@@ -135,10 +138,14 @@ def update_rule(
     if version is not None and version != rule.version:
         raise Conflict(_changed_meanwhile(rule))
     signature = Signature(actor, check_comment(why))
-    spec = replace(_readable(rule), **changes)
+    before = readable(rule)
+    spec = replace(before, **changes)
     check_rule(spec)
-    if not probed and spec.pattern != rule.pattern:
-        _probe(spec)
+    if not probed:
+        if spec.pattern != rule.pattern:
+            _probe(spec)
+        if rule.archived_at is None and spec != replace(before, exceptions=spec.exceptions):
+            check_samples(spec)
     return _save(session, rule, _content(spec), signature)
 
 
@@ -152,6 +159,7 @@ def bring_back(session: Session, rule: Rule, number: int, version: int | None = 
     content = get_version(rule, number).content or {}
     changes = {name: content[name] for name in CONTENT if name in content and name != "enabled"}
     changes |= {name: tuple(changes[name]) for name in _LISTS if name in changes}
+    changes |= {"exceptions": read_exceptions(changes["exceptions"])} if "exceptions" in changes else {}
     changes |= {"action": _word(Action, changes.get("action")) or Action.NOTIFY}
     changes |= {"severity": _word(Severity, changes.get("severity"))}
     changes |= {"views": _word(Views, changes.get("views")) or Views.ALL}
@@ -159,8 +167,24 @@ def bring_back(session: Session, rule: Rule, number: int, version: int | None = 
     return update_rule(session, rule, changes, version, actor=actor, why=f"back to version {number}")
 
 
+def would_change(rule: Rule, spec: RuleSpec) -> bool:
+    """Whether storing this content would make a new version."""
+    return any(getattr(rule, name) != value for name, value in _content(spec).items())
+
+
+def adopt_history(session: Session, rule: Rule, entries: Sequence[dict[str, Any]]) -> None:
+    """Gives a rule that was just stored the versions that it had elsewhere, and the number of the newest."""
+    newest = max(entry["version"] for entry in entries)
+    table = Rule.__table__
+    assert isinstance(table, sa.Table)
+    session.execute(sa.update(table).where(table.c.id == rule.id).values(version=newest, history=list(entries)))
+    session.refresh(rule)
+
+
 def toggle_rule(session: Session, rule: Rule, *, actor: str | None = None) -> Rule:
-    """Enables a disabled rule and the other way round."""
+    """Enables a disabled rule and the other way round. Raises ``InvalidRule`` for one with a sample that fails."""
+    if not rule.enabled:
+        check_samples(replace(readable(rule), enabled=True))
     return _save(session, rule, {"enabled": not rule.enabled}, Signature(actor))
 
 
@@ -235,7 +259,7 @@ def _content(spec: RuleSpec) -> dict[str, Any]:
     return content
 
 
-def _readable(rule: Rule) -> RuleSpec:
+def readable(rule: Rule) -> RuleSpec:
     """The rule, with a word that there is not replaced by the mildest or usual one: what is sent can mend it."""
     content = {field: getattr(rule, field) for field in CONTENT}
     content["action"] = _word(Action, rule.action) or Action.NOTIFY

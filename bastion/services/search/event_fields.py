@@ -29,12 +29,16 @@ STATUS: Final = Field("status", "the outcome", tuple(status.value for status in 
 FLOW: Final = Field("flow", "the flow that judged the text")
 SOURCE: Final = Field("source", 'the calling application; source:"" for none named')
 
+WOULD: Final = Field(
+    "would", "what a flow in monitor mode would have answered if it enforced, where that is more", (Status.BLOCK.value,)
+)
+
 FIELDS: Final = {
     field.name: field
     for field in (
         *(STATUS, FLOW, SOURCE, Field("direction", "into the model or out of it", ("input", "output"))),
         *(RULE, CATEGORY, SEVERITY, VIEW, DISPOSITION),
-        *(Field("task", "the caller's task id"), Field("uid", "the event's uid")),
+        *(Field("task", "the caller's task id"), Field("uid", "the event's uid"), WOULD),
     )
 }
 _COLUMNS: Final = {
@@ -54,6 +58,7 @@ def _select(session: Session, search: Search) -> Selection:
     own = [condition for name, column in _COLUMNS.items() for condition in checked(column, asked.get(name, NOTHING))]
     own += [has_text(word, Event.prompt, exact=(Event.uid, Event.task_id)) for word in free_text(search)]
     own += [~_triggered([condition]) for condition in _unwanted(asked, rules)]
+    own += _would_be(session, asked.get("would", NOTHING))
     wanted = trigger_conditions(asked, rules)
 
     def where(driver: Driver, period: Period) -> Sequence[Condition]:
@@ -77,6 +82,20 @@ def _select(session: Session, search: Search) -> Selection:
     plain = all(token.field == "status" and not token.negated for token in search)
     every = Driver("events", Event.timestamp)
     return Selection((*drivers, every), where, plain)
+
+
+def _would_be(session: Session, choice: Choice) -> list[Condition]:
+    """Of the results, which no index knows: a look at each row."""
+    if session.get_bind().dialect.name == "postgresql":
+        found: Condition = sa.literal_column("pipeline_results ->> 'would_be'", sa.Text()) == Status.BLOCK.value
+    else:
+        # What other programs stored need not be JSON, and json_extract() would fail on it. A quote within a text of the
+        # results has a backslash before it, so that no text can look like this.
+        results = sa.type_coerce(Event.pipeline_results, sa.Text())
+        found = sa.or_(*(results.contains(f'"would_be":{blank}"block"', autoescape=True) for blank in ("", " ")))
+    found = sa.func.coalesce(found, sa.false())
+    wanted: list[Condition] = [found] if choice.any_of is not None else []
+    return [*wanted, sa.not_(found)] if choice.none_of else wanted
 
 
 def _lookup(name: str, choice: Choice | None) -> list[Driver]:

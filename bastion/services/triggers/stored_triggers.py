@@ -80,15 +80,3 @@ def _joined(*columns: Any) -> sa.Select[Any]:
         .join(Rule, Rule.id == RuleTrigger.rule_id)
         .join(Event, Event.id == RuleTrigger.event_id)
     )
-
-
-def rules_by_triggers(session: Session) -> Sequence[tuple[int, str, int]]:
-    """Id, name and number of triggers of each rule that ever triggered, the busiest first."""
-    count = sa.func.count(RuleTrigger.id)
-    chosen = (
-        sa.select(Rule.id, Rule.name, count)
-        .join(RuleTrigger, RuleTrigger.rule_id == Rule.id)
-        .group_by(Rule.id, Rule.name)
-        .order_by(count.desc(), Rule.id)
-    )
-    return [(row[0], row[1], row[2]) for row in session.execute(chosen)]

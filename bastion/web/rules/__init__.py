@@ -2,9 +2,9 @@
 
 from flask import Blueprint
 
-from bastion.web.rules import bulk, editing, history, listing, one
+from bastion.web.rules import backtest, bulk, editing, exceptions, history, importing, listing, one, rollout
 
 blueprint = Blueprint("rules", __name__, url_prefix="/rules")
 
-for module in (listing, bulk, editing, one, history):
+for module in (listing, bulk, importing, editing, one, history, exceptions, rollout, backtest):
     module.add_routes(blueprint)

@@ -1,6 +1,6 @@
 """Rules being written: checked while they are, saved, and put together with what somebody else has saved meanwhile."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from http import HTTPStatus
 from typing import Any
 
@@ -14,10 +14,11 @@ from bastion.extensions import db
 from bastion.models import MAX_ID, Rule
 from bastion.runtime import runtime
 from bastion.services.rules import stored_rules
-from bastion.services.rules.checks import Checked, Finding, TriedSample, check_draft, split_samples, try_samples
-from bastion.services.rules.comparing import MergedField, as_text, merge
+from bastion.services.rules.checks import Checked, Finding, check_draft
+from bastion.services.rules.comparing import MergedField, merge
 from bastion.services.rules.history import Version, content_of, versions
-from bastion.web.forms import RULE_FIELDS, RuleForm
+from bastion.services.rules.samples import DRAFT_WAY, KINDS, KeptSample, TriedSample, lacking_samples, try_kept
+from bastion.web.forms import RULE_FIELDS, RuleForm, box_text, field_name
 from bastion.web.marked_text import Mark, MarkedText, mark
 
 Answer = str | Response | tuple[str, int]
@@ -28,11 +29,11 @@ class Report:
     """What a check found, and what became of each sample."""
 
     checked: Checked
-    samples: tuple[tuple[TriedSample, MarkedText], ...] = ()
+    samples: tuple[tuple[KeptSample, MarkedText], ...] = ()
 
     @property
-    def matched(self) -> int:
-        return sum(tried.matched for tried, _ in self.samples)
+    def passed(self) -> int:
+        return sum(kept.passed for kept, _ in self.samples)
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,6 +58,7 @@ def new() -> Answer:
         return _page(form), HTTPStatus.UNPROCESSABLE_ENTITY
     spec = RuleSpec(uuid=stored_rules.new_uuid(), **form.content())
     try:
+        _want_samples(spec)
         rule = stored_rules.create_rule(db.session(), spec, actor=current_user.name, why=form.comment.data)
     except InvalidRule as error:
         form.show_faults(error.faults)
@@ -80,6 +82,9 @@ def edit(rule_id: int) -> Answer:
         # Where theirs was chosen, what is stored stays.
         changes = {name: value for name, value in changes.items() if request.form.get(f"choice-{name}") != "theirs"}
     try:
+        if rule.version == form.version.data:
+            before = stored_rules.readable(rule)
+            _want_samples(replace(before, **changes), before)
         stored_rules.update_rule(
             session, rule, changes, form.version.data, actor=current_user.name, why=form.comment.data
         )
@@ -101,9 +106,15 @@ def check() -> dict[str, Any]:
     return {
         "faults": [_finding(fault) for fault in report.checked.faults],
         "warnings": [_finding(warning) for warning in report.checked.warnings],
-        "matched": report.matched,
-        "samples": [_sample(tried, marked) for tried, marked in report.samples],
+        "passed": report.passed,
+        "samples": [_sample(kept, marked) for kept, marked in report.samples],
     }
+
+
+def _want_samples(spec: RuleSpec, before: RuleSpec | None = None) -> None:
+    """Raises ``InvalidRule`` for a rule that is about to block and has no sample of a kind."""
+    if lacking := lacking_samples(spec, before):
+        raise InvalidRule([replace(one, message=f"{one.message}; {DRAFT_WAY}") for one in lacking])
 
 
 def _report(form: RuleForm, rule: Rule | None = None) -> Report:
@@ -111,15 +122,14 @@ def _report(form: RuleForm, rule: Rule | None = None) -> Report:
     form.validate()
     if wrong := [name for name in ("action", "severity", "views", "validator", "language") if form[name].errors]:
         return Report(Checked(tuple(Finding(name, form[name].errors[0]) for name in wrong), ()))
-    if form.samples.errors:
-        return Report(Checked((Finding("samples", form.samples.errors[0]),), ()))
+    if wrong := [name for name in KINDS if form[name].errors]:
+        return Report(Checked(tuple(Finding(name, form[name].errors[0]) for name in wrong), ()))
     spec = RuleSpec(uuid=rule.uuid if rule else "new", **form.content())
     checked = check_draft(db.session(), spec)
-    samples: list[TriedSample] = []
+    samples: list[KeptSample] = []
     if not any(fault.field in ("pattern", "language") for fault in checked.faults):
-        given = split_samples(form.samples.data or "")
-        samples = try_samples(spec, given, runtime().trying.unfiltered) if given else []
-    return Report(checked, tuple((tried, _marked(tried)) for tried in samples))
+        samples = try_kept(spec, runtime().trying.unfiltered)
+    return Report(checked, tuple((kept, _marked(kept.tried)) for kept in samples))
 
 
 def _marked(tried: TriedSample) -> MarkedText:
@@ -128,7 +138,7 @@ def _marked(tried: TriedSample) -> MarkedText:
 
 def _finding(finding: Finding) -> dict[str, Any]:
     return {
-        "field": finding.field,
+        "field": field_name(finding.field),
         "line": finding.line,
         "column": finding.column,
         "message": finding.message,
@@ -136,8 +146,11 @@ def _finding(finding: Finding) -> dict[str, Any]:
     }
 
 
-def _sample(tried: TriedSample, marked: MarkedText) -> dict[str, Any]:
+def _sample(kept: KeptSample, marked: MarkedText) -> dict[str, Any]:
+    tried = kept.tried
     return {
+        "kind": kept.kind,
+        "passed": kept.passed,
         "matched": tried.matched,
         "view": tried.view,
         "revealed": tried.revealed,
@@ -164,7 +177,8 @@ def _page(
         rule=rule,
         report=report,
         collision=collision,
-        as_text=as_text,
+        box_text=box_text,
+        field_name=field_name,
         labels=RULE_FIELDS,
         unsaved=request.method == "POST",
         categories=stored_rules.categories(db.session()),

@@ -12,8 +12,18 @@ from werkzeug.wrappers import Response
 from bastion.errors import FieldFault, InvalidInput, NotFound
 from bastion.extensions import db
 from bastion.models import utc_now
+from bastion.rulefile import Format, write_rules
 from bastion.services.rules.bulk import Kind
-from bastion.services.rules.listing import DEFAULT_SORT, SORTS, ListedRule, exported_rules, facets, page_of_rules
+from bastion.services.rules.exporting import exported
+from bastion.services.rules.listing import (
+    DEFAULT_SORT,
+    SORTS,
+    ListedRule,
+    exported_rules,
+    facets,
+    page_of_rules,
+    selected_ids,
+)
 from bastion.services.rules.stored_rules import any_rule
 from bastion.services.search import export
 from bastion.services.search.rules import ARCHIVED, FIELDS
@@ -29,6 +39,13 @@ COLUMNS: Final = (
     *("triggers_24h", "triggers_7d", "precision", "judged", "last_trigger", "version", "created_at", "updated_at"),
     *("archived_at", "cwe_id", "language", "pattern", "details", "references", "false_positives"),
 )
+
+
+_LISTS: Final = {suffix: export.FORMATS[suffix] for suffix in ("csv", "json")}
+"""The list with its numbers, as a file."""
+
+_RULES: Final = {Format.YAML.value: "application/yaml", Format.JSONL.value: "application/jsonl"}
+"""The rules themselves."""
 
 
 @dataclass(frozen=True)
@@ -94,13 +111,24 @@ def index() -> str | Response:
 
 def export_rules(suffix: str) -> Response:
     """All rules that the address asks for, as a file."""
-    form = export.FORMATS.get(suffix)
-    if form is None:
-        raise NotFound(f"there is no export {suffix!r}; there are {', '.join(export.FORMATS)}")
+    form = _LISTS.get(suffix)
     state = read_state(url_for(".index"), request.args)
+    if suffix in _RULES:
+        return _rule_file(suffix, state)
+    if form is None:
+        raise NotFound(f"there is no export {suffix!r}; there are {', '.join((*_LISTS, *_RULES))}")
     records = (record_of(listed) for listed in exported_rules(db.session(), state.search, state.order, state.now))
     lines = form.write(export.up_to(export.MAX_ROWS, records), COLUMNS, "rule", export.MAX_ROWS)
     answer = Response("".join(lines), content_type=f"{form.mimetype}; charset=utf-8")
+    answer.headers["Content-Disposition"] = f"attachment; filename=bastion-rules.{suffix}"
+    return answer
+
+
+def _rule_file(suffix: str, state: RuleListState) -> Response:
+    """The rules whole, in a file that an import takes."""
+    ids = selected_ids(db.session(), state.search, state.now)
+    pieces = write_rules(exported(db.session(), ids), Format(suffix))
+    answer = Response("".join(pieces), content_type=f"{_RULES[suffix]}; charset=utf-8")
     answer.headers["Content-Disposition"] = f"attachment; filename=bastion-rules.{suffix}"
     return answer
 
