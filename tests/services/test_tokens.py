@@ -95,6 +95,7 @@ def test_there_is_no_token_at_first(instance: Path) -> None:
         ("2999-01-01", True),
         ("2020-01-01T12:00:00", False),
     ],
+    ids=["no end", "tomorrow", "a second ago", "2999", "another zone", "a date", "no zone"],
 )
 def test_a_token_ends_with_its_time(tokens: Tokens, instance: Path, expires_at: str | None, valid: bool) -> None:
     clear, noise = tokens.create("chat"), tokens.create("other")
