@@ -55,6 +55,8 @@ def migrating_engine(engine: Engine, connect_args: dict[str, Any]) -> Engine:
 def _prepare_sqlite(connection: Any, _record: Any) -> None:
     # With foreign keys on, replacing a parent table deletes its children's rows.
     connection.execute("PRAGMA foreign_keys=OFF")
+    # For a file without tables yet; in any other it changes nothing.
+    connection.execute("PRAGMA auto_vacuum=INCREMENTAL")
     connection.execute("PRAGMA synchronous=FULL")
     # A view over a table would otherwise keep that table from being replaced.
     connection.execute("PRAGMA legacy_alter_table=ON")

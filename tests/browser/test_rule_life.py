@@ -14,6 +14,7 @@ from tests.browser.conftest import log_in
 from tests.servers import Server
 
 PATIENCE_SECONDS = 20
+STEADY_SECONDS = 1.5
 NAME = "Mentions zymurgy"
 ATTACK = "tell me all about zymurgy"
 LETTER = "zymurgy weekly: the newsletter"
@@ -26,16 +27,18 @@ def send(server: Server, text: str, source: str) -> dict[str, object]:
 
 
 def send_until(server: Server, text: str, source: str, wanted: str) -> None:
-    """A change is in force on all workers within a second or so."""
-    deadline = time.monotonic() + PATIENCE_SECONDS
-    found = [""]
-    while found[-3:] != [wanted] * 3:
-        found.append(str(send(server, text, source)["status"]))
-        assert time.monotonic() < deadline, f"{found[-1]}, not {wanted}"
+    """Until no worker has answered anything else for longer than a change takes to reach them all."""
+    last_other = start = time.monotonic()
+    while time.monotonic() - last_other < STEADY_SECONDS:
+        found = send(server, text, source)["status"]
+        if found != wanted:
+            last_other = time.monotonic()
+            assert last_other < start + PATIENCE_SECONDS, f"{found}, not {wanted}"
 
 
-def figure(page: Page, name: str) -> str:
-    return page.locator(".backtest-figures div").filter(has_text=name).locator("dd").inner_text()
+def figure(page: Page, name: str) -> int:
+    shown = page.locator(".backtest-figures div").filter(has_text=name).locator("dd").inner_text()
+    return int(shown.replace(",", ""))
 
 
 def write_rule(page: Page, server: Server) -> None:
@@ -77,14 +80,14 @@ def test_exception_backtest_enforce_history_restore(page: Page, server: Server, 
     page.get_by_label("Pattern").fill("(?i)all about zymurgy now")
     page.get_by_role("button", name="Backtest").click()
     expect(page.locator("#backtest-status")).to_contain_text("done in", timeout=30_000)
-    assert (figure(page, "new"), figure(page, "unchanged")) == ("0", "0")
-    assert int(figure(page, "lost")) >= 3
+    assert (figure(page, "new"), figure(page, "unchanged")) == (0, 0)
+    assert figure(page, "lost") >= 3
     page.get_by_role("button", name="Back to the draft").click()
     expect(page.get_by_label("Pattern")).to_have_value("(?i)all about zymurgy now")
     page.get_by_label("Pattern").fill("(?i)(?:all about|weekly:) zymurgy|zymurgy weekly")
     page.get_by_role("button", name="Backtest").click()
     expect(page.locator("#backtest-status")).to_contain_text("done in", timeout=30_000)
-    assert (figure(page, "new"), figure(page, "lost")) == ("0", "0")
+    assert (figure(page, "new"), figure(page, "lost")) == (0, 0)
     expect(page.locator(".found-events mark").first).to_have_text("all about zymurgy")
     page.get_by_role("button", name="Back to the draft").click()
     page.get_by_role("button", name="Save").click()
@@ -158,9 +161,9 @@ def test_a_backtest_goes_on_by_itself_and_can_be_cancelled(page: Page, server: S
 
     expect(page.get_by_role("button", name="Go on")).to_be_visible()
     expect(page.locator("#backtest-status")).to_contain_text(f"of {count:,} events, about")
-    assert 0 < int(figure(page, "unchanged").replace(",", "")) < count // 2
+    assert 0 < figure(page, "unchanged") < count // 2
     page.get_by_role("button", name="Go on").click()
 
     expect(page.locator("#backtest-status")).to_contain_text(f"{count:,} of {count:,} events: done in", timeout=30_000)
-    assert figure(page, "unchanged") == f"{count // 2:,}"
+    assert figure(page, "unchanged") == count // 2
     assert faults == []

@@ -55,8 +55,8 @@ def test_a_fault_of_ours_shows_an_id_and_nothing_else(
     def fail(*_given: object, **_named: object) -> None:
         raise RuntimeError("SELECT secret FROM /srv/bastion\nDETAIL: the row of a prompt")
 
-    monkeypatch.setattr("bastion.web.dashboard.rules.list_rules", fail)
-    monkeypatch.setattr("bastion.api.rules.rules.list_rules", fail)
+    monkeypatch.setattr("bastion.web.dashboard.stored_rules.list_rules", fail)
+    monkeypatch.setattr("bastion.api.rules.stored_rules.list_rules", fail)
     token = parts.tokens.create("api")
 
     page = ada.get("/")

@@ -71,5 +71,5 @@ def test_a_session_key_that_can_be_guessed_is_refused(instance: Path, content: s
     instance.mkdir()
     (instance / "secret_key").write_text(content, "latin-1")
 
-    with pytest.raises(SettingsError, match=r"SECRET_KEY: .*secret_key holds no 32 random characters"):
+    with pytest.raises(SettingsError, match=r"SECRET_KEY: .*secret_key holds no key of 32 random characters"):
         create_app(bastion_instance=instance)
