@@ -1,6 +1,7 @@
 """Base64 and hexadecimal: bytes written in letters and digits."""
 
 import binascii
+import re
 from bisect import bisect_right
 from collections.abc import Callable, Iterator, Sequence
 from functools import cache
@@ -30,6 +31,7 @@ _BASE64: Final = regex.compile(
     rf"(?:{_BREAK}[A-Za-z0-9+/_-]{{4,}}+)*+(?:{_BREAK}[A-Za-z0-9+/_-]{{2,3}}(?==))?={{0,2}}",
     cache_pattern=False,
 )
+_BASE64_BEGINS: Final = re.compile(r"(?<![A-Za-z0-9+/_-])[A-Za-z0-9+/_-]{16}")
 _LINE_BREAK: Final = regex.compile(_BREAK, cache_pattern=False)
 _STANDARD: Final = str.maketrans("-_", "+/")
 
@@ -47,7 +49,7 @@ _NO_DIGITS: Final = dict.fromkeys(map(ord, "\\x \t\r\n,:;'\"|_.-"))
 
 def base64_decoded(text: str) -> Iterator[Revealed]:
     """The text with what is written in base64, standard or URL-safe, in one line or wrapped, in the clear."""
-    return read_in_place(text, _BASE64, _read_base64)
+    return read_in_place(text, _BASE64, _read_base64, _BASE64_BEGINS)
 
 
 def hex_decoded(text: str) -> Iterator[Revealed]:

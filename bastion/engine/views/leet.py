@@ -1,8 +1,10 @@
 """Digits and signs that stand for the letters they look like."""
 
+import io
+import re
 from collections import defaultdict
 from collections.abc import Collection, Iterator, Mapping, Sequence
-from functools import cache
+from functools import cache, lru_cache
 from typing import Final
 
 import regex
@@ -24,11 +26,20 @@ _PUNCTUATION: Final = "!|+"
 _NO_WORD: Final = regex.compile(r".{25}|(?=.{12}).*?[a-z0-9][A-Z].*?[a-z0-9][A-Z]", cache_pattern=False)
 """Base64 and the like begin so, which are not to be spoilt."""
 
-_PART: Final = r"[\p{L}\p{N}@$!|+]"
-_TOKEN: Final = regex.compile(
-    rf"(?<!{_PART})(?=[\p{{L}}26]*+[01345789@$!|+]){_PART}++",
-    cache_pattern=False,
-)
+
+def _token(letter: str, digit: str) -> str:
+    """A run of letters, digits and signs with one that stands for a letter before the first that does not."""
+    part = rf"[{letter}{digit}@$!|+]"
+    return rf"(?<!{part})[{letter}26]*+[01345789@$!|+]{part}*+"
+
+
+_TOKEN: Final = regex.compile(_token(r"\p{L}", r"\p{N}"), cache_pattern=False)
+_ASCII_TOKEN: Final = re.compile(_token("A-Za-z", "0-9"))
+"""Five times as fast as the same of ``regex``."""
+
+_REMEMBERED: Final = 16_384
+_REMEMBERED_LENGTH: Final = 24
+"""How many tokens are remembered, of how many code points."""
 
 _INSIDE: Final = (
     "[A-Za-z][01345789]{1,3}[A-Za-z]"
@@ -46,9 +57,15 @@ def leet(text: str) -> Iterator[Revealed]:
     Whether ``1``, ``!`` and ``|`` are an i or an l the vocabulary says. Where it does not, it is an i in the first
     text and an l in the second.
     """
-    read = cache(_readings)
-    with_i, with_l = (_TOKEN.sub(lambda token: read(token[0])[which], text) for which in (0, 1))  # noqa: B023
-    for revealed in dict.fromkeys((with_i, with_l)):
+    with_i, with_l = io.StringIO(), io.StringIO()
+    done = 0
+    for token in (_ASCII_TOKEN if text.isascii() else _TOKEN).finditer(text):
+        between = text[done : token.start()]
+        readings = _readings_again(token[0]) if len(token[0]) <= _REMEMBERED_LENGTH else _readings(token[0])
+        for written, reading in zip((with_i, with_l), readings, strict=True):
+            written.write(between + reading)
+        done = token.end()
+    for revealed in dict.fromkeys(written.getvalue() + text[done:] for written in (with_i, with_l)):
         if revealed != text:
             yield Revealed(revealed, same_place)
 
@@ -68,6 +85,10 @@ def _readings(token: str) -> tuple[str, str]:
     if word.isupper():
         with_i, with_l = with_i.upper(), with_l.upper()
     return token.replace(word, with_i, 1), token.replace(word, with_l, 1)
+
+
+_readings_again: Final = lru_cache(_REMEMBERED)(_readings)
+"""Numbers and names come again and again."""
 
 
 def _known(written: str) -> str | None:

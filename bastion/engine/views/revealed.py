@@ -1,9 +1,10 @@
 """A text found behind a disguise, and the way back from it."""
 
+import re
 from bisect import bisect_left, bisect_right
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
-from functools import cache
+from functools import cache, partial
 from typing import NamedTuple
 
 import regex
@@ -99,26 +100,41 @@ class PieceOrigin:
 
 
 def read_in_place(
-    text: str, expression: regex.Pattern[str], read: Callable[[str], Reading | None]
+    text: str,
+    expression: regex.Pattern[str],
+    read: Callable[[str], Reading | None],
+    begins: re.Pattern[str] | None = None,
 ) -> Iterator[Revealed]:
-    """The text with what every match says in its place; nothing when no match says anything (``None``)."""
-    read = cache(read)
+    """The text with what every match says in its place; nothing when no match says anything (``None``).
 
-    @cache
-    def spell(piece: str) -> str:
-        reading = read(piece)
-        if reading is None:
-            return piece
-        start, end = reading.span or (0, len(piece))
-        return piece[:start] + reading.text + piece[end:]
+    No match begins but where one of ``begins`` does: Python's own module finds these several times as fast.
+    """
+    read = cache(read)
+    matches = expression.finditer if begins is None else partial(_matches, begins, expression)
 
     def pieces() -> Iterator[Piece]:
-        for match in expression.finditer(text):
+        for match in matches(text):
             if reading := read(match[0]):
                 at = match.start()
                 start, end = reading.span or (0, len(match[0]))
                 yield Piece(at + start, at + end, len(reading.text), reading.narrow, at)
 
-    revealed = expression.sub(lambda match: spell(match[0]), text)
+    parts: list[str] = []
+    done = 0
+    for match in matches(text):
+        if reading := read(match[0]):
+            start, end = reading.span or (0, len(match[0]))
+            parts += (text[done : match.start() + start], reading.text)
+            done = match.start() + end
+    revealed = "".join([*parts, text[done:]])
     if revealed != text:
         yield Revealed(revealed, PieceOrigin(pieces))
+
+
+def _matches(begins: re.Pattern[str], expression: regex.Pattern[str], text: str) -> Iterator[regex.Match[str]]:
+    at = 0
+    while begin := begins.search(text, at):
+        match = expression.match(text, begin.start())
+        if match:
+            yield match
+        at = match.end() if match else begin.start() + 1
