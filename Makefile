@@ -4,7 +4,7 @@ VENV ?= .venv
 BIN := $(VENV)/bin
 
 .DEFAULT_GOAL := help
-.PHONY: help run test lint format types contracts pytest fuzz bench bench-throughput bench-storing bench-hosts soak restore-drill bench-engine bench-build bench-live bench-pages bench-copy bench-upgrade screenshots lock clean
+.PHONY: help run test lint format types contracts pytest fuzz fuzz-forms fuzz-api bench bench-throughput bench-storing bench-hosts soak restore-drill bench-engine bench-build bench-live bench-backtest bench-pages bench-copy bench-upgrade screenshots lock clean
 
 help:  ## List the targets.
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' Makefile
@@ -40,8 +40,14 @@ fuzz: $(VENV)/test.stamp  ## Hold the detector to a plain loop on a million rand
 	@sh requirements/ensure_libhs.sh $(BIN)/python
 	$(BIN)/python -m tests.engine.fuzz
 
+fuzz-forms: $(VENV)/test.stamp  ## Send 10,000 random requests to every page and 10,000 to every form (SEED=... for the same again).
+	RANDOM_REQUESTS=10000 RANDOM_SEED=$(or $(SEED),$(shell date +%s)) $(BIN)/pytest -s tests/security/test_random_requests.py
+
+fuzz-api: $(VENV)/test.stamp  ## Hold the API to its description with 2 x 1,000 requests an operation (SEED=... for the same again).
+	API_EXAMPLES=1000 API_SEED=$(or $(SEED),$(shell date +%s)) $(BIN)/pytest -s tests/api/test_openapi.py
+
 bench:  ## Measure every budget of the design, one after the other: about half an hour.
-	@for target in bench-engine bench-throughput bench-storing bench-pages bench-live bench-hosts bench-build bench-copy bench-upgrade; do \
+	@for target in bench-engine bench-throughput bench-storing bench-pages bench-live bench-backtest bench-hosts bench-build bench-copy bench-upgrade; do \
 	  echo; echo "== $$target"; $(MAKE) --no-print-directory $$target || failed="$$failed $$target"; \
 	done; test -z "$$failed" || { echo "Failed:$$failed"; exit 1; }
 
@@ -73,6 +79,9 @@ bench-build: $(VENV)/test.stamp  ## Measure what clients wait while 1,800 rules 
 
 bench-live: $(VENV)/test.stamp  ## Measure how soon a rule edit is in force in every worker.
 	$(BIN)/python -m bench.live_rules
+
+bench-backtest: $(VENV)/test.stamp  ## Measure events that a backtest tests a second (PROMPTS=file.jsonl for your own).
+	$(BIN)/python -m bench.backtest $(if $(PROMPTS),--prompts $(PROMPTS))
 
 bench-copy: $(VENV)/test.stamp  ## Measure flask database copy of 100,000 events both ways, interrupted once.
 	$(BIN)/python -m bench.database_copy

@@ -129,6 +129,8 @@ ROUTES: Final = {
     "api.update_rule": Right.WRITE,
     "api.delete_rule": Right.WRITE,
     "api.toggle_rule": Right.WRITE,
+    "api.add_exception": Right.WRITE,
+    "api.remove_exception": Right.WRITE,
     "api.rule_history": Right.READ,
     "api.list_events": Right.READ,
     "api.recent_events": Right.READ,

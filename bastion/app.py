@@ -26,6 +26,7 @@ from bastion.errors import DatabaseUnavailable, SettingsError
 from bastion.extensions import csrf, db, login_manager, migrate
 from bastion.firewall.analysis import Firewall
 from bastion.firewall.flows import load_flows
+from bastion.firewall.kept_rules import RULES_FILE, KeptRules
 from bastion.firewall.live import LiveRules
 from bastion.firewall.spool import Spool
 from bastion.firewall.storing import event_store
@@ -59,7 +60,7 @@ if TYPE_CHECKING:
 
 log = logging.getLogger(__name__)
 
-_PRIVATE = ("accounts.", "tokens.", "secret_key", AUDIT_FILE, "state.")
+_PRIVATE = ("accounts.", "tokens.", "secret_key", AUDIT_FILE, "state.", RULES_FILE)
 """How the names of files begin that nobody but their owner may read, besides the database."""
 
 MAX_BODY_BYTES = 8 * 1024 * 1024
@@ -180,7 +181,7 @@ def _runtime(app: Flask, settings: Settings) -> Runtime:
     spool = Spool(settings.instance / "spool", settings.bastion_spool_max_mb * 1024 * 1024)
     firewall = Firewall(
         load_flows(settings.flows_file),
-        LiveRules(database, compiler),
+        LiveRules(database, compiler, KeptRules(settings.instance / RULES_FILE, database.url)),
         Recorder(lambda: event_store(database, synchronous), spool, metrics),
         settings.database_save_prompt,
         metrics,

@@ -1,5 +1,6 @@
 """Gunicorn's configuration: ``gunicorn -c python:bastion.gunicorn wsgi:app``."""
 
+import logging
 import os
 import shutil
 import socket
@@ -7,6 +8,8 @@ import struct
 import tempfile
 from pathlib import Path
 from typing import Any
+
+from flask.helpers import get_debug_flag
 
 from bastion.errors import BastionError
 from bastion.logs import log_as_json
@@ -16,6 +19,8 @@ try:
     _settings = load_settings()
 except BastionError as error:
     raise SystemExit(f"Bastion cannot start.\n{error}") from None
+if get_debug_flag():
+    raise SystemExit("Bastion cannot start.\nFLASK_DEBUG: must be unset here; `flask run --debug` is for development")
 
 bind = f"[{_settings.host}]:{_settings.port}" if ":" in _settings.host else f"{_settings.host}:{_settings.port}"
 workers = _settings.bastion_workers
@@ -33,9 +38,6 @@ forwarder_headers = ""
 # Gunicorn would otherwise open a socket under the home directory.
 control_socket_disable = True
 proc_name = "bastion"
-
-_CLIENT_SECONDS = 30
-"""The longest wait for the next bytes of a request, or for a client to take some of its answer."""
 
 _METRICS = "PROMETHEUS_MULTIPROC_DIR"
 _made: list[str] = []
@@ -57,11 +59,12 @@ def on_starting(_server: Any) -> None:
 
 def when_ready(server: Any) -> None:
     """Bounds each wait for a client, and says where to go, once somebody listens there."""
+    wait = struct.pack("@ll", _settings.bastion_client_seconds, 0)
     for listener in server.LISTENERS:
         for direction in (socket.SO_RCVTIMEO, socket.SO_SNDTIMEO):
             # What is accepted inherits it. Gunicorn's own timeout is of a worker that does nothing at all: half a
             # request would otherwise hold a thread for ever.
-            listener.sock.setsockopt(socket.SOL_SOCKET, direction, struct.pack("@ll", _CLIENT_SECONDS, 0))
+            listener.sock.setsockopt(socket.SOL_SOCKET, direction, wait)
     server.log.info("Bastion serves on http://%s", bind)
 
 
@@ -71,8 +74,18 @@ def post_fork(server: Any, worker: Any) -> None:
         os.environ["REPLACES_WORKER"] = "1"
 
 
+def _in_one_line(record: logging.LogRecord) -> bool:
+    """Whoever sends half a request must not fill the log: gunicorn writes a traceback for each."""
+    if record.exc_info and isinstance(record.exc_info[1], BlockingIOError):
+        record.exc_info = None
+        record.levelno, record.levelname = logging.WARNING, "WARNING"
+        record.msg, record.args = "A client sent or took nothing for %d s", (_settings.bastion_client_seconds,)
+    return True
+
+
 def post_worker_init(worker: Any) -> None:
     """Loads the rules before the first request, so that it does not wait for them."""
+    worker.log.error_log.addFilter(_in_one_line)
     parts = worker.wsgi.extensions["bastion"]
     parts.vitals.start()
     parts.pruning.start()

@@ -266,4 +266,10 @@ class RuleTrigger(Base):
             postgresql_where=text("reviewed_at IS NOT NULL"),
             sqlite_where=text("reviewed_at IS NOT NULL"),
         ),
+        Index(
+            None,
+            *("rule_id", "timestamp", "disposition"),
+            postgresql_where=text("disposition IS NOT NULL"),
+            sqlite_where=text("disposition IS NOT NULL"),
+        ),
     )

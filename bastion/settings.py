@@ -149,6 +149,7 @@ class Settings(BaseSettings):
     bastion_auto_migrate: bool = True
     bastion_workers: Annotated[int, Field(ge=1, le=256)] = 2
     bastion_threads: Annotated[int, Field(ge=1, le=256)] = 16
+    bastion_client_seconds: Annotated[int, Field(ge=1, le=3600)] = 30
     bastion_proxies: Annotated[int, Field(ge=0, le=10)] = 0
     bastion_api_rate: Annotated[int, Field(ge=0, le=10_000_000)] = 0
     bastion_anonymous_networks: Networks = ()

@@ -1,7 +1,8 @@
 """Texts a second, each judged by 60 rules, or by all that ship, and its event committed before the answer.
 
 Beside it, in the same minute and on as many workers and threads, a bare Flask route that does nothing: DESIGN wants at
-least half its rate, and the 99th percentile under 25 ms at 32 connections.
+least half its rate, and the 99th percentile under 25 ms at 32 connections. With ``--aidr URL`` an AIDR
+Bastion takes its turn too, with the rules that it has; docs/scaling.md says how to start one.
 """
 
 import argparse
@@ -16,7 +17,7 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Final
+from typing import Final, NamedTuple
 
 import sqlalchemy as sa
 from sqlalchemy.orm import Session
@@ -40,6 +41,15 @@ CASES: Final = (("prose", RULES), ("mixed", RULES), ("mixed", None))
 """Which prompts, and by how many of the rules that ship; ``None`` are all."""
 
 ROUTE: Final = "/api/v1/flow/run"
+AIDR_FLOW: Final = "base_audit"
+"""The one of AIDR Bastion's own flows that has its rules and no model."""
+
+
+class Target(NamedTuple):
+    """Where texts are sent."""
+
+    url: str
+    token: str = ""
 
 
 def main() -> None:
@@ -48,6 +58,7 @@ def main() -> None:
     parser.add_argument("--rounds", type=int, default=3, help="bare route and Bastion take turns; the median counts")
     parser.add_argument("--threads", type=int, default=load_settings().bastion_threads)
     parser.add_argument("--only", choices=KINDS)
+    parser.add_argument("--aidr", metavar="URL", help="where an AIDR Bastion runs, such as http://127.0.0.1:8700")
     options = parser.parse_args()
     figures: list[Figure] = []
     print(f"{WORKERS} workers x {options.threads} threads, prompts of {PROMPT_BYTES} bytes, 32 connections")
@@ -58,6 +69,8 @@ def main() -> None:
     for kind in KINDS:
         if options.only in (None, kind):
             figures += measure(kind, options.seconds, options.rounds, options.threads)
+    if options.aidr:
+        figures += measure_aidr(options.aidr, options.seconds, options.rounds, options.threads)
     write_results("throughput", figures)
 
 
@@ -73,13 +86,27 @@ def measure(kind: str, seconds: int, rounds: int, threads: int) -> list[Figure]:
         answered = 0
         for prompts, rules in CASES:
             running = keep_rules(server, url, rules)
-            loads = take_turns(server, port, request_bodies(prompts), seconds, rounds)
+            ours, bare = Target(f"{server.url}{ROUTE}", server.token), Target(f"http://127.0.0.1:{port}{ROUTE}")
+            loads = take_turns(ours, bare, request_bodies(prompts), seconds, rounds)
             figures += report(f"{kind}, {prompts}, {running} rules", loads)
             stored = server.call("GET", "/events/stats")[1]["total"]
-            answered += sum(ours.requests for ours, _ in loads)
-            if stored < answered or any(ours.refused or ours.broken for ours, _ in loads):
+            answered += sum(load.requests for load, _ in loads)
+            if stored < answered or any(load.refused or load.broken for load, _ in loads):
                 raise SystemExit(f"{answered} texts were answered, {stored} events are stored: {loads}")
     return figures
+
+
+def measure_aidr(url: str, seconds: int, rounds: int, threads: int) -> list[Figure]:
+    """AIDR Bastion beside the bare route."""
+    bodies = [json.dumps({**json.loads(body), "pipeline_flow": AIDR_FLOW}) for body in request_bodies("prose")]
+    with bare_server(threads) as port:
+        theirs = Target(f"{url.rstrip('/')}{ROUTE}")
+        loads = take_turns(theirs, Target(f"http://127.0.0.1:{port}{ROUTE}"), bodies, seconds, rounds)
+    if any(load.refused for load, _ in loads):
+        raise SystemExit(f"{url} refuses texts: {loads}")
+    if late := sum(load.broken for load, _ in loads):
+        print(f"AIDR Bastion took over two seconds for {late} texts, which do not count")
+    return report("AIDR Bastion, prose, its rules", loads)
 
 
 def keep_rules(server: Server, url: str, number: int | None) -> int:
@@ -98,12 +125,12 @@ def keep_rules(server: Server, url: str, number: int | None) -> int:
     return int(server.call("GET", "/rules?enabled=true&limit=1")[1]["total"])
 
 
-def take_turns(server: Server, port: int, bodies: list[str], seconds: int, rounds: int) -> list[tuple[Load, Load]]:
-    """Bastion and the bare route in pairs; the first pair warms up and does not count."""
+def take_turns(judging: Target, bare: Target, bodies: list[str], seconds: int, rounds: int) -> list[tuple[Load, Load]]:
+    """A firewall and the bare route in pairs; the first pair warms up and does not count."""
     return [
         (
-            put_load(f"{server.url}{ROUTE}", bodies, seconds if number else 2, token=server.token),
-            put_load(f"http://127.0.0.1:{port}{ROUTE}", bodies, seconds if number else 2),
+            put_load(judging.url, bodies, seconds if number else 2, token=judging.token),
+            put_load(bare.url, bodies, seconds if number else 2),
         )
         for number in range(rounds + 1)
     ][1:]

@@ -30,6 +30,6 @@ esac
 
 # Accounts, tokens, key, audit log, and what waits in the spool: replayed, it is stored once.
 tar -C "$instance" -cf "$to/instance.tar" --warning=no-file-changed \
-  --exclude=./cache --exclude=./backups --exclude='./bastion.db*' --exclude='./state.db*' . || test $? = 1
+  --exclude=./cache --exclude=./rules.kept --exclude=./backups --exclude='./bastion.db*' --exclude='./state.db*' . || test $? = 1
 sync
 echo "backed up to $to"

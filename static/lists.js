@@ -1,23 +1,25 @@
-// What makes a list quicker: counts that come after the page, and new events that are offered on top.
+// What makes pages quicker: what takes long comes after the page, and new events are offered on top of their list.
 // The server writes and escapes all markup; this file only moves it.
 const POLL_MS = 5000;
 const NEAR_TOP = 400;
 
 async function load(address) {
   const answer = await fetch(address, { headers: { "X-Fragment": "1" } });
+  const text = await answer.text();
   if (!answer.ok || answer.redirected) throw new Error(`${address}: ${answer.status}`);
-  return new DOMParser().parseFromString(await answer.text(), "text/html");
+  return new DOMParser().parseFromString(text, "text/html");
 }
 
-async function fillCounts(facets) {
-  facets.setAttribute("aria-busy", "true");
+async function fill(place) {
+  place.setAttribute("aria-busy", "true");
   try {
-    const page = await load(facets.dataset.facets);
+    const page = await load(place.dataset.later);
     const chart = document.querySelector(".histogram-later");
     if (chart) chart.replaceWith(page.querySelector("#histogram"));
-    facets.replaceWith(page.querySelector("#facets"));
+    place.replaceWith(page.getElementById(place.id));
   } catch {
-    facets.removeAttribute("aria-busy");
+    // The link that stands there leads to the same.
+    place.removeAttribute("aria-busy");
   }
 }
 
@@ -68,7 +70,7 @@ function watch(live) {
   document.addEventListener("visibilitychange", look);
 }
 
-const facets = document.querySelector("[data-facets]");
-if (facets) fillCounts(facets);
+const later = document.querySelector("[data-later]");
+if (later) fill(later);
 const live = document.querySelector("[data-newer]");
 if (live) watch(live);

@@ -12,6 +12,7 @@ from contextlib import closing
 from pathlib import Path
 from typing import Any
 
+from bastion.services.people.tokens import Tokens
 from bastion.settings import Settings
 from tests.compiled import share_compiled_rules
 from tests.conftest import PASSWORD, ROOT, clean_environment
@@ -34,9 +35,10 @@ class Server:
             DATABASE_URL=database_url, BASTION_INSTANCE=str(instance), PORT=str(self.port), **settings
         )
         self._workers = int(settings.get("BASTION_WORKERS", Settings.model_fields["bastion_workers"].default))
-        self.token = token or self.flask("init").split("API token: ")[1].split()[0]
         if not token:
+            self.flask("init")
             self.flask("user", "passwd", "admin", "--password", PASSWORD)
+        self.token = token or Tokens(instance).create("every scope")
         self._log = (instance / "server.log").open("ab")
         self.start()
 

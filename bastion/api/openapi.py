@@ -19,6 +19,7 @@ from bastion.access import ROUTES
 from bastion.api import answers
 from bastion.api.events import EventQuery, RecentQuery
 from bastion.api.flow import BatchRequest, RunRequest
+from bastion.api.rule_exceptions import ExceptionIn
 from bastion.api.rules import RuleChange, RuleIn, RuleQuery
 from bastion.api.triggers import JudgementIn, TriggerQuery
 
@@ -48,6 +49,8 @@ OPERATIONS: Final[Mapping[str, Operation]] = {
     "api.update_rule": Operation(answers.SavedRule, body=RuleChange, errors=(404, 409, 412)),
     "api.delete_rule": Operation(None, 204, errors=(404, 409, 412)),
     "api.toggle_rule": Operation(answers.Rule, errors=(404, 409, 412, 422)),
+    "api.add_exception": Operation(answers.Rule, 201, body=ExceptionIn, errors=(404, 409, 412)),
+    "api.remove_exception": Operation(answers.Rule, errors=(404, 409, 412)),
     "api.rule_history": Operation(answers.RuleHistory, errors=(404,)),
     "api.list_events": Operation(answers.EventList, query=EventQuery),
     "api.recent_events": Operation(answers.EventList, query=RecentQuery),

@@ -8,7 +8,6 @@ Flask's to find and to answer. Headers are those that Flask answered with the fi
 
 import io
 import json
-import secrets
 from collections.abc import Callable, Iterable
 from typing import TYPE_CHECKING, Any, Final
 
@@ -19,7 +18,7 @@ from bastion.api.flow import RunRequest, submission
 from bastion.api.parsing import decode, validate
 from bastion.firewall.analysis import answer
 from bastion.runtime import Runtime
-from bastion.security.request_ids import HEADER
+from bastion.security.request_ids import BEFORE_FLASK, HEADER, new_request_id
 
 if TYPE_CHECKING:
     from _typeshed.wsgi import StartResponse, WSGIApplication, WSGIEnvironment
@@ -56,12 +55,16 @@ class QuickRun:
         if headers is None:
             return self._slow(environ, self._learning(environ["wsgi.url_scheme"], start_response))
         body = environ["wsgi.input"].read(length)
+        name = new_request_id()
+        before = BEFORE_FLASK.set(name)
         try:
             answered = self._answer(environ, body)
         except Exception:  # Flask meets it too, and says what it is.
             environ["wsgi.input"] = io.BytesIO(body)
             return self._slow(environ, start_response)
-        start_response("200 OK", [*headers, ("Content-Length", str(len(answered))), (HEADER, secrets.token_hex(8))])
+        finally:
+            BEFORE_FLASK.reset(before)
+        start_response("200 OK", [*headers, ("Content-Length", str(len(answered))), (HEADER, name)])
         return [answered]
 
     def _answer(self, environ: "WSGIEnvironment", body: bytes) -> bytes:

@@ -88,7 +88,7 @@ def list_rules() -> dict[str, Any]:
 
 def get_rule(key: str) -> dict[str, Any]:
     """One rule by its id or its uuid, as every route that names a rule."""
-    return shape(_rule(key))
+    return shape(rule_in_use(key))
 
 
 def create_rule() -> tuple[dict[str, Any], int]:
@@ -103,8 +103,8 @@ def update_rule(key: str) -> dict[str, Any]:
     """Changes what is sent. A rule may be sent back whole, with the uuid that it has."""
     changes = body(RuleChange).model_dump(exclude_unset=True)
     version, why = changes.pop("version", None), changes.pop("comment", None)
-    rule = _rule(key)
-    _check_precondition(rule)
+    rule = rule_in_use(key)
+    check_precondition(rule)
     if changes.pop("uuid", rule.uuid) != rule.uuid:
         raise InvalidInput([FieldFault("uuid", "cannot be changed")])
     rule = stored_rules.update_rule(db.session(), rule, _fields(changes), version, actor=g.token.name, why=why)
@@ -114,16 +114,16 @@ def update_rule(key: str) -> dict[str, Any]:
 
 def delete_rule(key: str) -> tuple[str, int]:
     """Takes the rule away. One that has triggered is archived instead: its triggers are evidence."""
-    rule = _rule(key)
-    _check_precondition(rule)
+    rule = rule_in_use(key)
+    check_precondition(rule)
     stored_rules.retire_rule(db.session(), rule, actor=g.token.name)
     db.session.commit()
     return "", 204
 
 
 def toggle_rule(key: str) -> dict[str, Any]:
-    rule = _rule(key)
-    _check_precondition(rule)
+    rule = rule_in_use(key)
+    check_precondition(rule)
     rule = stored_rules.toggle_rule(db.session(), rule, actor=g.token.name)
     db.session.commit()
     return shape(rule)
@@ -176,14 +176,15 @@ def shape(rule: Rule) -> dict[str, Any]:
     }
 
 
-def _rule(key: str) -> Rule:
+def rule_in_use(key: str) -> Rule:
+    """Raises ``NotFound``, for an archived rule too."""
     rule = stored_rules.find_rule(db.session(), key)
     if rule.archived_at is not None:
         raise NotFound(f"rule {key} is archived: it can be seen and restored on its page")
     return rule
 
 
-def _check_precondition(rule: Rule) -> None:
+def check_precondition(rule: Rule) -> None:
     """Holds a change to the version that ``If-Match`` names."""
     if request.if_match and not request.if_match.contains(str(rule.version)):
         raise PreconditionFailed(f"rule {rule.id} is at version {rule.version} by now")

@@ -14,7 +14,17 @@ from flask.cli import with_appcontext
 from bastion.cli.progress import progress
 from bastion.cli.refusing import refusing
 from bastion.extensions import db
-from bastion.rulefile import JSON_LINES, MAX_FILE_BYTES, FiledRule, Format, Place, Remark, RuleFiles, write_rule
+from bastion.rulefile import (
+    JSON_LINES,
+    MAX_FILE_BYTES,
+    SUFFIXES,
+    FiledRule,
+    Format,
+    Place,
+    Remark,
+    RuleFiles,
+    write_rule,
+)
 from bastion.runtime import runtime
 from bastion.services.rules import transfer
 from bastion.services.rules.checks import expression_findings
@@ -97,7 +107,7 @@ def _write_folder(folder: Path, rules: Iterable[Exported], advance: Advance) -> 
         _write_file(folder / name, write_rule(spec, Format.YAML, history))
         written.add(name)
         advance(1)
-    return sum(found.suffix.lower() in transfer.SUFFIXES and found.name not in written for found in folder.iterdir())
+    return sum(found.suffix.lower() in SUFFIXES and found.name not in written for found in folder.iterdir())
 
 
 def _file_name(uuid: str) -> str:

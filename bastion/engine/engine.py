@@ -26,7 +26,10 @@ class Engine:
             self.has_exceptions = self.has_exceptions or bool(rule.exceptions)
         self._excepting = Excepting(self.every_span)
         self._detectors: dict[str, Detector] = {
-            pipeline.id: pipeline.build(by_language.pop(pipeline.language, ()), compiler) for pipeline in PIPELINES
+            pipeline.id: pipeline.build(
+                [rule for language in pipeline.languages for rule in by_language.pop(language.name, ())], compiler
+            )
+            for pipeline in PIPELINES
         }
         rejected = [fault for detector in self._detectors.values() for fault in detector.rejected]
         for language, orphans in by_language.items():

@@ -4,7 +4,7 @@ import re
 from collections.abc import Iterator
 from typing import Final
 
-from bastion.engine.detectors import BY_LANGUAGE
+from bastion.engine.detectors import LANGUAGES
 from bastion.engine.dialect import read_expression
 from bastion.engine.exceptions import (
     MAX_EXCEPTIONS,
@@ -154,9 +154,9 @@ def _sample_faults(rule: RuleSpec) -> Iterator[FieldFault]:
 
 
 def _pattern_faults(rule: RuleSpec) -> Iterator[FieldFault]:
-    pipeline = BY_LANGUAGE.get(rule.language)
-    if pipeline is None:
-        yield FieldFault("language", f"is not one that runs here: {', '.join(BY_LANGUAGE)}")
+    language = LANGUAGES.get(rule.language)
+    if language is None:
+        yield FieldFault("language", f"is not one that runs here: {', '.join(LANGUAGES)}")
         return
-    for fault in pipeline.faults(rule.pattern):
+    for fault in language.faults(rule.pattern):
         yield FieldFault("pattern", str(fault), fault.line)

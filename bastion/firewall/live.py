@@ -16,6 +16,7 @@ from bastion.compiler.caching import CachingCompiler
 from bastion.engine import Engine, RuleFault, RuleSpec
 from bastion.engine.layers import Compiler
 from bastion.errors import RulesUnavailable
+from bastion.firewall.kept_rules import KeptRules, Revision, StoredRules, UnreadableRule
 from bastion.models import Rule, utc_now
 
 log = logging.getLogger(__name__)
@@ -29,21 +30,14 @@ QUIET_SECONDS: Final = 10
 QUIET_SECONDS_EACH: Final = 0.3
 """And so many more for each rule, since compiling a thousand takes most of a minute."""
 
-Revision = tuple[int, int, int, int, datetime | None]
-
-
-@dataclass(frozen=True, slots=True)
-class UnreadableRule:
-    """A stored row that cannot be read as a rule: another program wrote it."""
-
-    id: int
-    name: str
-    reason: str
-
 
 @dataclass(frozen=True, slots=True)
 class RuleSet:
-    """One state of the stored rules, compiled."""
+    """One state of the stored rules, compiled.
+
+    ``kept_at`` is ``None`` for rules that the database gave this process; for those kept on disk it says when the
+    database last confirmed them.
+    """
 
     engine: Engine
     revision: Revision
@@ -51,6 +45,7 @@ class RuleSet:
     unreadable: tuple[UnreadableRule, ...]
     built_at: datetime
     build_seconds: float
+    kept_at: datetime | None = None
 
     @property
     def rules(self) -> int:
@@ -72,8 +67,9 @@ class LiveRules:
     The thread starts with the first use in a process, so that it survives a server's fork.
     """
 
-    def __init__(self, database: sa.Engine, compiler: CachingCompiler) -> None:
+    def __init__(self, database: sa.Engine, compiler: CachingCompiler, kept: KeptRules) -> None:
         self._database = database
+        self._kept = kept
         self._compiler = compiler
         self._lock = threading.Lock()
         self._current: RuleSet | None = None
@@ -84,10 +80,10 @@ class LiveRules:
         self.unreachable_since: datetime | None = None
 
     def current(self) -> RuleSet:
-        """The rules in force. The first call in a process loads them.
+        """The rules in force. The first call in a process loads them, from disk while the database is away.
 
         Raises:
-            RulesUnavailable: when they were never loaded and the database cannot be read.
+            RulesUnavailable: when they were never loaded, the database cannot be read and none are kept.
         """
         rule_set = self._current
         if rule_set is None or self._process != os.getpid():
@@ -103,9 +99,14 @@ class LiveRules:
         """Looks at the stored rules now and compiles them if they have changed."""
         with Session(self._database) as session:
             revision = _revision(session)
-            if self._current is None or revision != self._current.revision:
-                self._current = _load(session, revision, self._compiler)
-            return self._current
+            current = self._current
+            if current is None or current.kept_at is not None or revision != current.revision:
+                stored = _stored(session, revision)
+                current = self._current = _compiled(stored, self._compiler)
+                self._kept.keep(stored)
+            else:
+                self._kept.confirm()
+            return current
 
     def settle(self) -> None:
         """Compiles the rules in force together, if some were compiled apart and have not changed for a while."""
@@ -142,7 +143,7 @@ class LiveRules:
             try:
                 rule_set = self.refresh()
             except SQLAlchemyError as error:
-                raise RulesUnavailable(f"the rules could not be loaded ({type(error).__name__})") from error
+                rule_set = self._from_disk(error)
             if self._process != os.getpid():
                 self._process = os.getpid()
                 self._stopped = threading.Event()
@@ -150,11 +151,27 @@ class LiveRules:
                 self._watcher.start()
             return rule_set
 
+    def _from_disk(self, error: SQLAlchemyError) -> RuleSet:
+        """The rules that were in force on this host when the database was last there; raises ``RulesUnavailable``."""
+        found = self._kept.read()
+        if found is None:
+            raise RulesUnavailable(f"the rules could not be loaded ({type(error).__name__})") from error
+        stored, kept_at = found
+        log.error(
+            "THE STORED RULES CANNOT BE READ (%s): those of %s, kept in %s, are in force; later edits are not",
+            *(type(error).__name__, kept_at.isoformat(timespec="seconds"), self._kept.path),
+        )
+        self.unreachable_since = kept_at
+        self._current = replace(_compiled(stored, self._compiler), kept_at=kept_at)
+        return self._current
+
     def _watch(self) -> None:
         while not self._stopped.wait(POLL_SECONDS):
             try:
                 self.refresh()
-                self.unreachable_since = None
+                if self.unreachable_since is not None:
+                    log.warning("the stored rules can be read again")
+                    self.unreachable_since = None
                 self._settle_apart()
             except SQLAlchemyError as error:
                 if self.unreachable_since is None:
@@ -178,8 +195,7 @@ def _revision(session: Session) -> Revision:
     return (row[0], row[1], row[2], row[3], row[4])
 
 
-def _load(session: Session, revision: Revision, compiler: Compiler) -> RuleSet:
-    started = time.perf_counter()
+def _stored(session: Session, revision: Revision) -> StoredRules:
     specs: list[RuleSpec] = []
     unreadable = []
     for rule in session.scalars(sa.select(Rule).where(Rule.enabled, Rule.archived_at.is_(None)).order_by(Rule.id)):
@@ -187,16 +203,21 @@ def _load(session: Session, revision: Revision, compiler: Compiler) -> RuleSet:
             specs.append(rule.spec)
         except ValueError as error:
             unreadable.append(UnreadableRule(rule.id, rule.name, str(error)))
-    engine = Engine(specs, compiler)
+    return StoredRules(revision, tuple(specs), tuple(unreadable))
+
+
+def _compiled(stored: StoredRules, compiler: Compiler) -> RuleSet:
+    started = time.perf_counter()
+    engine = Engine(stored.specs, compiler)
     for fault in engine.rejected:
         log.error("rule %s (%s) is skipped: %r", fault.rule.id, fault.rule.uuid, fault.reason)
-    for row in unreadable:
+    for row in stored.unreadable:
         log.error("rule %s is skipped: %r", row.id, row.reason)
     return RuleSet(
         engine=engine,
-        revision=revision,
-        specs=tuple(specs),
-        unreadable=tuple(unreadable),
+        revision=stored.revision,
+        specs=stored.specs,
+        unreadable=stored.unreadable,
         built_at=utc_now(),
         build_seconds=time.perf_counter() - started,
     )

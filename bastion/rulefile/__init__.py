@@ -1,13 +1,15 @@
-"""Rule files in AIDR Bastion's YAML shape, and as JSON Lines, to and from ``RuleSpec``.
+"""Rule files in AIDR Bastion's YAML shape, and as JSON Lines, to and from ``RuleSpec``; and NOVA's, to it.
 
-Pure: text in, rules and faults out. One file holds one rule or several, as YAML documents or as lines. Every fault is
-reported with its place.
+Pure: text in, rules and faults out. One file holds one rule or several, as YAML documents, as lines, or one after the
+other. Every fault is reported with its place.
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from typing import Final
 
 from bastion.rulefile.documents import JSON_LINES, MAX_FILE_BYTES, documents
 from bastion.rulefile.fields import read_document
+from bastion.rulefile.nova import NOVA_SUFFIXES, looks_like_nova, read_nova
 from bastion.rulefile.own_uuids import with_own_uuids
 from bastion.rulefile.places import FiledRule, Place, Remark, RuleFiles, SourceFile
 from bastion.rulefile.writing import Format, write_rule, write_rules
@@ -15,16 +17,23 @@ from bastion.rulefile.writing import Format, write_rule, write_rules
 __all__ = [
     "JSON_LINES",
     "MAX_FILE_BYTES",
+    "NOVA_SUFFIXES",
+    "SUFFIXES",
     "FiledRule",
     "Format",
     "Place",
     "Remark",
     "RuleFiles",
     "SourceFile",
+    "looks_like_nova",
     "read_rule_files",
     "write_rule",
     "write_rules",
 ]
+
+
+SUFFIXES: Final = (".yml", ".yaml", JSON_LINES, *NOVA_SUFFIXES)
+"""Of the files that are read."""
 
 
 def read_rule_files(files: Iterable[SourceFile]) -> RuleFiles:
@@ -33,12 +42,12 @@ def read_rule_files(files: Iterable[SourceFile]) -> RuleFiles:
     faults: list[Remark] = []
     notes: list[Remark] = []
     for file in files:
-        for document in documents(file):
-            for item in [document] if isinstance(document, Remark) else read_document(document, file):
-                if isinstance(item, Remark):
-                    faults.append(item)
-                else:
-                    rules.append(item)
+        for item in _read(file):
+            if isinstance(item, Remark):
+                faults.append(item)
+            else:
+                rules.append(item)
+    notes += [Remark(rule.place, f"{rule.spec.name!r} {note}") for rule in rules for note in rule.notes]
     notes += [
         Remark(rule.place, f"{rule.spec.name!r} has the key {key!r}, which means nothing here and is left out")
         for rule in rules
@@ -47,6 +56,14 @@ def read_rule_files(files: Iterable[SourceFile]) -> RuleFiles:
     distinct = list(with_own_uuids(rules, notes))
     notes.extend(note for rule in distinct if (note := _beyond_ascii(rule)))
     return RuleFiles(tuple(distinct), tuple(faults), tuple(notes))
+
+
+def _read(file: SourceFile) -> Iterator[FiledRule | Remark]:
+    if file.name.lower().endswith(NOVA_SUFFIXES):
+        yield from read_nova(file)
+        return
+    for document in documents(file):
+        yield from [document] if isinstance(document, Remark) else read_document(document, file)
 
 
 def _beyond_ascii(rule: FiledRule) -> Remark | None:

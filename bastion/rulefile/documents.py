@@ -29,15 +29,9 @@ VERBATIM: Final = '"'
 def documents(file: SourceFile) -> Iterator[yaml.Node | Remark]:
     """The documents of a file, or what is wrong with it."""
     lines = file.name.lower().endswith(JSON_LINES)
-    limit = MAX_LINES_BYTES if lines else MAX_FILE_BYTES
-    if len(file.content) > limit:
-        yield Remark(Place(file.name, 1), f"has more than {limit} bytes")
-        return
-    try:
-        text = file.content.decode("utf-8-sig")
-    except UnicodeDecodeError as error:
-        line = file.content.count(b"\n", 0, error.start) + 1
-        yield Remark(Place(file.name, line), f"is not UTF-8 (byte {error.start + 1})")
+    text = text_of(file, MAX_LINES_BYTES if lines else MAX_FILE_BYTES)
+    if isinstance(text, Remark):
+        yield text
         return
     empty = True
     for document in _json_lines(text, file.name) if lines else _yaml(text, file.name):
@@ -45,6 +39,17 @@ def documents(file: SourceFile) -> Iterator[yaml.Node | Remark]:
         yield document
     if empty:
         yield Remark(Place(file.name, 1), "holds no rule")
+
+
+def text_of(file: SourceFile, limit: int = MAX_FILE_BYTES) -> str | Remark:
+    """What a file of at most so many bytes says, or why that cannot be read."""
+    if len(file.content) > limit:
+        return Remark(Place(file.name, 1), f"has more than {limit} bytes")
+    try:
+        return file.content.decode("utf-8-sig")
+    except UnicodeDecodeError as error:
+        line = file.content.count(b"\n", 0, error.start) + 1
+        return Remark(Place(file.name, line), f"is not UTF-8 (byte {error.start + 1})")
 
 
 def _yaml(text: str, name: str) -> list[yaml.Node | Remark]:

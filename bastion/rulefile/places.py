@@ -34,7 +34,7 @@ class FiledRule:
     """A rule and where it was read.
 
     ``unsaid`` are the fields of which the file says nothing, ``expressions`` the places of the pattern's lines,
-    ``history`` the earlier versions if the file has them.
+    ``history`` the earlier versions if the file has them, ``notes`` what there is to tell about how it was read.
     """
 
     spec: RuleSpec
@@ -43,6 +43,7 @@ class FiledRule:
     unsaid: frozenset[str] = frozenset()
     expressions: tuple[Place, ...] = ()
     history: tuple[dict[str, Any], ...] = ()
+    notes: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,9 +1,10 @@
 """Rules into files: all that a rule says, in YAML or JSON Lines, so that reading it gives the same rule."""
 
 import json
+import re
 from collections.abc import Iterable, Iterator, Sequence
 from enum import StrEnum
-from typing import Any
+from typing import Any, Final
 
 import yaml
 
@@ -11,6 +12,8 @@ from bastion.engine.rules import Action, RuleSpec, Views
 from bastion.rulefile.fields import Status
 
 Document = dict[str, Any]
+
+_RELATED: Final = re.compile(r"related\.(?P<type>[^.]+)\.(?P<id>.+)", re.DOTALL)
 
 
 class Format(StrEnum):
@@ -45,6 +48,7 @@ def document_of(spec: RuleSpec) -> Document:
         detection["views"] = spec.views.value
     if spec.validator is not None:
         detection["validator"] = spec.validator.value
+    tags, related = _apart(spec.tags)
     content: Document = {
         "name": spec.name,
         "details": spec.details,
@@ -54,7 +58,8 @@ def document_of(spec: RuleSpec) -> Document:
         "cwe_id": spec.cwe_id,
         "detection": detection,
         "references": list(spec.references),
-        "tags": list(spec.tags),
+        "tags": tags,
+        "related": related,
         "falsepositives": list(spec.false_positives),
         "uuid": spec.uuid,
         "response": spec.action.value,
@@ -64,6 +69,16 @@ def document_of(spec: RuleSpec) -> Document:
         "samples": {"must_match": list(spec.must_match), "must_not_match": list(spec.must_not_match)},
         "exceptions": [one.as_json() for one in spec.exceptions],
     }
+
+
+def _apart(tags: Sequence[str]) -> tuple[list[str], list[Document]]:
+    """The tags, and those at their end that say what rules a rule is related to as Sigma says it."""
+    kept = list(tags)
+    related: list[Document] = []
+    while kept and (found := _RELATED.fullmatch(kept[-1])) and tags.count(kept[-1]) == 1:
+        related.insert(0, {"id": found["id"], "type": found["type"]})
+        kept.pop()
+    return kept, related
 
 
 def status_of(spec: RuleSpec) -> Status:

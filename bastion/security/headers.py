@@ -21,6 +21,7 @@ def add_headers(app: Flask) -> None:
 
 
 def _told(response: Response) -> Response:
+    _lead_to_a_path(response)
     given = {name.lower() for name, _ in response.headers}
     response.headers.extend([(name, value) for name, value in _ALWAYS.items() if name.lower() not in given])
     if request.is_secure:
@@ -29,6 +30,13 @@ def _told(response: Response) -> Response:
     if not is_static():
         response.headers["Cache-Control"] = "no-store"
     return response
+
+
+def _lead_to_a_path(response: Response) -> None:
+    """Routing leads to an address of the host that was asked for, which may be any that a client likes to name."""
+    if response.location and response.location.startswith(request.host_url):
+        path = response.location.removeprefix(request.host_url)
+        response.location = "/" + path.lstrip("/\\")
 
 
 def is_static() -> bool:

@@ -5,6 +5,7 @@ import secrets
 import sys
 import traceback
 from collections.abc import Iterator
+from contextvars import ContextVar
 from typing import Final
 
 from flask import Flask, g, has_request_context
@@ -20,16 +21,25 @@ MAX_MESSAGE: Final = 300
 """Of one exception's message: a driver's may go on to quote the whole row that it could not store."""
 
 
+BEFORE_FLASK: Final[ContextVar[str | None]] = ContextVar("request_id", default=None)
+"""The id of a request that Flask has not seen, or not yet: see ``api.quick_run``."""
+
+
 def request_id() -> str | None:
     """The id of the request that is being answered."""
-    return g.get("request_id") if has_request_context() else None
+    return g.get("request_id") if has_request_context() else BEFORE_FLASK.get()
+
+
+def new_request_id() -> str:
+    """An id of our own making: one that a client sends could be anybody's."""
+    return secrets.token_hex(8)
 
 
 def add_request_ids(app: Flask) -> None:
-    """Gives each request an id of our own making: one that a client sends could be anybody's."""
+    """Gives each request an id, unless it has one from before Flask."""
 
     def name_request() -> None:
-        g.request_id = secrets.token_hex(8)
+        g.request_id = BEFORE_FLASK.get() or new_request_id()
 
     def tell(response: Response) -> Response:
         response.headers[HEADER] = g.get("request_id", "")

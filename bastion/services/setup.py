@@ -7,12 +7,13 @@ from sqlalchemy.orm import Session
 
 from bastion.services.people.accounts import Accounts, Role
 from bastion.services.people.passwords import random_password
-from bastion.services.people.tokens import Tokens
+from bastion.services.people.tokens import Scope, Tokens
 from bastion.services.rules.stored_rules import any_rule
 from bastion.services.rules.transfer import RULEPACK, read_rules, store_rules
 
 ADMIN: Final = "admin"
 FIRST_CALLER: Final = "first"
+FIRST_SCOPES: Final = (Scope.ANALYZE, Scope.READ)
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,11 +31,15 @@ def load_shipped_rules(session: Session) -> int:
 
 
 def first_credentials(accounts: Accounts, tokens: Tokens) -> FirstCredentials:
-    """Makes an admin and a token if there are none."""
+    """Makes an admin and a token if there are none.
+
+    What is printed at a first start may stand in a journal: the password opens only the page that asks for another one,
+    and the token changes nothing.
+    """
     password = token = None
     if not accounts.any():
         password = random_password()
-        accounts.add(ADMIN, Role.ADMIN, password)
+        accounts.add(ADMIN, Role.ADMIN, password, must_change=True)
     if not tokens.any():
-        token = tokens.create(FIRST_CALLER)
+        token = tokens.create(FIRST_CALLER, FIRST_SCOPES)
     return FirstCredentials(password=password, token=token)

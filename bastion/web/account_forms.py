@@ -60,7 +60,8 @@ class TokenForm(_FaultyForm):
         choices=[
             SelectChoice(Scope.ANALYZE.value, "analyze: have texts judged"),
             SelectChoice(Scope.READ.value, "read: rules and events, with their texts"),
-            SelectChoice(Scope.WRITE.value, "write: change rules"),
+            SelectChoice(Scope.WRITE.value, "write: change rules, judge triggers"),
+            SelectChoice(Scope.METRICS.value, "metrics: what Prometheus asks for"),
         ],
         default=[Scope.ANALYZE.value],
         widget=ListWidget(prefix_label=False),

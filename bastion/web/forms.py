@@ -20,7 +20,7 @@ from wtforms.validators import DataRequired, Length, Optional
 from wtforms.widgets import HiddenInput
 
 from bastion.engine import Action, RuleSpec, Severity, Validator, Views
-from bastion.engine.detectors import PIPELINES
+from bastion.engine.detectors import LANGUAGES
 from bastion.engine.validation import MAX_LENGTH, MAX_SAMPLE_CHARACTERS, MAX_TEXT
 from bastion.errors import FieldFault
 from bastion.firewall.analysis import MAX_PROMPT_BYTES, Direction
@@ -54,12 +54,12 @@ class RuleForm(FlaskForm):  # type: ignore[misc]
         [DataRequired("Say what the rule detects."), Length(max=MAX_TEXT)],
         description="What it detects and why that matters, for whoever judges its matches.",
     )
-    language = SelectField("Language", choices=[one.language for one in PIPELINES])
+    language = SelectField("Language", choices=list(LANGUAGES))
     pattern = TextAreaField(
         "Pattern",
         [DataRequired("Enter at least one regular expression."), Length(max=MAX_TEXT)],
         description="One regular expression a line; the rule matches when any of them does. "
-        "Write (?i) first to ignore case.",
+        "Write (?i) first to ignore case. In the language nova: sections keywords: and condition:.",
     )
     action = SelectField("Action", choices=[one.value for one in Action])
     severity = SelectField(

@@ -37,12 +37,14 @@ def readyz() -> tuple[dict[str, Any], int]:
     revision = None if recorder.away else _revision()
     disk = _disk_free()
     can_store = revision is not None
+    unread = runtime().firewall.rules.unreachable_since
     state: dict[str, Any] = {
         "status": "ok",
         "database": "ok" if can_store else "takes no events",
         "revision": revision,
         "rules": rule_set.rules,
         "rules_skipped": rule_set.skipped,
+        "rules_unread_since": unread.isoformat(timespec="seconds") if unread else None,
         "spool_events": waiting.events,
         "spool_since": waiting.since.isoformat(timespec="seconds") if waiting.since else None,
         "spool_room_bytes": room,
@@ -50,7 +52,7 @@ def readyz() -> tuple[dict[str, Any], int]:
     }
     if not can_store and room < 1:
         return {**state, "status": "unavailable"}, 503
-    if not can_store or rule_set.skipped or waiting.events or min(room, disk) < LITTLE_ROOM:
+    if not can_store or unread or rule_set.skipped or waiting.events or min(room, disk) < LITTLE_ROOM:
         state["status"] = "degraded"
     return state, 200
 

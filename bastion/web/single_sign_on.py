@@ -14,6 +14,7 @@ from werkzeug.wrappers import Response
 from bastion.errors import Conflict, InvalidInput
 from bastion.runtime import runtime
 from bastion.security.groups import role_of
+from bastion.security.patience import NotAsked, Patience
 from bastion.security.strangers import note_refused
 from bastion.services.people.accounts import Account, Origin
 from bastion.settings import Settings
@@ -25,12 +26,15 @@ blueprint = Blueprint("single_sign_on", __name__, url_prefix="/login/sso")
 _PROVIDER: Final = "bastion"
 _NEXT: Final = "after single sign-on"
 _SECONDS: Final = 10
+_PATIENCE: Final = "bastion.patience with the provider"
+_WRONG: Final = (AuthlibBaseError, JoseError, RequestException, ValueError, TypeError, RuntimeError, KeyError)
 
 
 def register(app: Flask, settings: Settings) -> None:
     """Readies the provider's client; it asks the provider for its addresses and keys when it is first used."""
     if not settings.bastion_oidc_issuer:
         return
+    app.extensions[_PATIENCE] = Patience(max(1, settings.bastion_threads // 4))
     OAuth(app).register(
         _PROVIDER,
         client_id=settings.bastion_oidc_client_id,
@@ -50,9 +54,12 @@ def start() -> Response:
     client = _client()
     session[_NEXT] = own_path(request.args.get("next"))
     try:
-        _check_issuer(client)
-        answer: Response = client.authorize_redirect(url_for(".callback", _external=True))
-    except (AuthlibBaseError, RequestException, ValueError, RuntimeError, KeyError) as error:
+        with _patience().asking():
+            _check_issuer(client)
+            answer: Response = client.authorize_redirect(url_for(".callback", _external=True))
+    except NotAsked as error:
+        return _refused(f"The provider cannot be reached. Try again in {error.seconds} seconds.", error)
+    except _WRONG as error:
         return _refused("The provider cannot be reached.", error)
     return answer
 
@@ -63,8 +70,11 @@ def callback() -> Response:
     client = _client()
     wanted = own_path(session.get(_NEXT))
     try:
-        claims = _claims(client)
-    except (AuthlibBaseError, JoseError, RequestException, ValueError, RuntimeError, KeyError) as error:
+        with _patience().asking():
+            claims = _claims(client)
+    except NotAsked as error:
+        return _refused(f"The provider cannot be reached. Try again in {error.seconds} seconds.", error)
+    except _WRONG as error:
         return _refused("The provider's answer is not valid. Try again.", error)
     try:
         account = _account(claims)
@@ -80,6 +90,8 @@ def _check_issuer(client: Any) -> None:
     """Raises ``ValueError`` for a provider that names itself otherwise than it was named to us."""
     named = client.load_server_metadata().get("issuer")
     if named != runtime().settings.bastion_oidc_issuer:
+        # It would be kept for as long as the process lives, and it may be of whoever stood in for the provider.
+        client.server_metadata.clear()
         raise ValueError(f"the provider names itself {named!r}: BASTION_OIDC_ISSUER must be just that")
 
 
@@ -111,8 +123,9 @@ def _account(claims: Mapping[str, Any]) -> Account | None:
     role = role_of([str(group) for group in groups], settings)
     if role is None:
         return None
-    name = str(claims.get(settings.bastion_oidc_name_claim) or claims["sub"])
-    return runtime().accounts.sign_in_elsewhere(Origin.OIDC, str(claims["sub"]), name, role)
+    subject = str(claims["sub"])
+    name = str(claims.get(settings.bastion_oidc_name_claim) or subject)
+    return runtime().accounts.sign_in_elsewhere(Origin.OIDC, subject, name, role, settings.bastion_oidc_issuer)
 
 
 def _client() -> Any:
@@ -120,6 +133,11 @@ def _client() -> Any:
     if registry is None:
         abort(404)
     return registry.create_client(_PROVIDER)
+
+
+def _patience() -> Patience:
+    patience: Patience = current_app.extensions[_PATIENCE]
+    return patience
 
 
 def _refused(message: str, error: Exception | None) -> Response:

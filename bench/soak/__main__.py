@@ -1,4 +1,5 @@
-"""A server under mixed load while its workers are killed, its database restarted, frozen and locked, its disk filled.
+"""A server under mixed load while its workers are killed, its database restarted, frozen and locked, its disk filled,
+its clock set.
 
 At the end the clients' ledger is held against the tables. It fails when an answered event is not stored exactly once
 with its triggers, when an answer was not a documented one, or when the oldest worker grew by more than 10%.
@@ -18,7 +19,7 @@ from bastion.models import Event, RuleTrigger
 from bastion.settings import load_settings
 from bench.results_file import Figure, write_results
 from bench.soak.clients import Answered, Clients, Ledger
-from bench.soak.troubles import Troubles, small_disk
+from bench.soak.troubles import Clock, Troubles, small_disk
 from tests.databases import KINDS
 from tests.postgres import TemporaryPostgres
 from tests.servers import Server
@@ -61,9 +62,12 @@ def soak(kind: str, seconds: int) -> tuple[list[Figure], list[str]]:
         else:
             database = TemporaryPostgres(durable=True)
             url = database.url
-        server = Server(url, disk / "instance", BASTION_WORKERS=str(WORKERS), BASTION_THREADS="8")
+        clock = Clock(Path(folder))
+        if not clock.can_jump:
+            print("the clock does not jump: that needs a C compiler")
+        server = Server(url, disk / "instance", BASTION_WORKERS=str(WORKERS), BASTION_THREADS="8", **clock.environment)
         try:
-            return run(kind, server, Troubles(server, disk, database), url, seconds)
+            return run(kind, server, Troubles(server, disk, database, clock), url, seconds)
         finally:
             server.stop()
             if isinstance(database, TemporaryPostgres):

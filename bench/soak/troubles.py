@@ -2,8 +2,10 @@
 
 import os
 import random
+import shutil
 import signal
 import sqlite3
+import struct
 import subprocess
 import time
 from collections.abc import Callable, Iterator
@@ -33,14 +35,44 @@ def small_disk(folder: Path) -> Iterator[Path]:
         subprocess.run(["umount", "--lazy", disk], check=True)
 
 
+class Clock:
+    """The wall clock of a server, to be set; it needs a C compiler.
+
+    Not libfaketime: with it (0.9.10), ``time.sleep`` raises ``OSError`` in Python 3.11, and without true monotonic time
+    this would be no clock that was set.
+    """
+
+    def __init__(self, folder: Path) -> None:
+        self._offset = folder / "clock"
+        self._offset.write_bytes(struct.pack("q", 0))
+        self._library = folder / "clock.so"
+        self.can_jump = shutil.which("cc") is not None
+        if self.can_jump:
+            source = Path(__file__).with_name("clock.c")
+            subprocess.run(["cc", "-O2", "-shared", "-fPIC", "-o", self._library, source], check=True)
+
+    def set(self, seconds: int) -> None:
+        """So many seconds after the true time."""
+        with self._offset.open("r+b", buffering=0) as file:
+            file.write(struct.pack("q", seconds))
+
+    @property
+    def environment(self) -> dict[str, str]:
+        """What has a process read this clock."""
+        return {"LD_PRELOAD": str(self._library), "SOAK_CLOCK": str(self._offset)} if self.can_jump else {}
+
+
 class Troubles:
     """Each method makes one kind of trouble and takes it away again."""
 
-    def __init__(self, server: Server, disk: Path, database: TemporaryPostgres | Path) -> None:
+    def __init__(self, server: Server, disk: Path, database: TemporaryPostgres | Path, clock: Clock) -> None:
         self._server = server
+        self._clock = clock
         self._disk = disk
         self._database = database
         kinds: list[Callable[[], None]] = [self.worker_killed, self.database_slow, self.database_restarted]
+        if clock.can_jump:
+            kinds.append(self.clock_jumps)
         if os.path.ismount(disk):
             kinds += [self.disk_full, self.disk_full_and_database_away]
         self.kinds = kinds
@@ -67,6 +99,12 @@ class Troubles:
         """As by a crash; an SQLite file is moved away instead, and back."""
         with self._database_away():
             time.sleep(random.uniform(0, HURT_SECONDS))
+
+    def clock_jumps(self) -> None:
+        """An hour ahead, two hours back, and right again."""
+        for seconds in (3600, -3600, 0):
+            self._clock.set(seconds)
+            time.sleep(HURT_SECONDS)
 
     def disk_full(self) -> None:
         with self._full_disk():

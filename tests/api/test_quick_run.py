@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 from flask import Flask
 from flask.testing import FlaskClient
+from sqlalchemy import Engine
 from sqlalchemy.orm import Session
 
 from bastion.api.quick_run import PATH, QuickRun
@@ -136,6 +137,20 @@ def test_a_fault_of_ours_is_answered_as_one(
 
     assert (answer.status_code, answer.get_json()["error"]) == (500, "internal")
     assert quick == ["slow"]
+
+
+def test_what_is_logged_has_the_id_that_is_answered(
+    api: FlaskClient, quick: list[str], engine: Engine, capfd: pytest.CaptureFixture[str]
+) -> None:
+    with engine.begin() as connection:
+        connection.exec_driver_sql("ALTER TABLE events RENAME TO hidden")
+    answer = api.post(PATH, json={"prompt": "x"})
+    failed = api.post(PATH, json={"prompt": "x" * 2_000_000})
+
+    assert answer.get_json()["spooled"] is True
+    assert f"ERROR [{answer.headers['X-Request-ID']}] bastion.firewall" in capfd.readouterr().err
+    assert failed.get_json()["request_id"] == failed.headers["X-Request-ID"] != answer.headers["X-Request-ID"]
+    assert quick == ["quick", "slow"]
 
 
 def test_both_ways_are_counted(api: FlaskClient, quick: list[str], parts: Runtime) -> None:

@@ -70,7 +70,11 @@ def routes(tmp_path_factory: pytest.TempPathFactory) -> Flask:
 
 @pytest.fixture
 def faults(page: Page) -> list[str]:
-    """Whatever the browser complains of: script errors, refused content, failed requests."""
+    return faults_of(page)
+
+
+def faults_of(page: Page) -> list[str]:
+    """Whatever the browser will complain of: script errors, refused content, failed requests."""
     seen: list[str] = []
     page.on("pageerror", lambda error: seen.append(str(error)))
     page.on("console", lambda message: seen.append(message.text) if message.type == "error" else None)

@@ -83,6 +83,29 @@ def test_axe_finds_nothing_on_any_page(reader: Page, server: Server, routes: Fla
     assert not found, "\n".join(found)
 
 
+def test_axe_would_find_what_is_wrong(reader: Page, server: Server) -> None:
+    reader.goto(f"{server.url}/events/")
+    reader.evaluate(
+        """() => {
+        const sheet = new CSSStyleSheet();
+        sheet.replaceSync(".faint { color: #bbb; } .tiny { display: inline-block; height: 9px; width: 9px; }"
+          + " .wide-one { width: 500px; }");
+        document.adoptedStyleSheets = [sheet];
+        const made = (tag, name, parts) => Object.assign(document.createElement(tag), { className: name, ...parts });
+        document.querySelector("main").append(
+          made("p", "faint", { textContent: "hardly to be read" }),
+          made("input", "", { type: "text" }),
+          made("a", "tiny", { href: "/a", ariaLabel: "a" }), made("a", "tiny", { href: "/b", ariaLabel: "b" }),
+          made("p", "wide-one", { textContent: "wide" }));
+        }"""
+    )
+
+    found = findings(reader)
+
+    for rule in ("light: color-contrast", "light: label", "light: target-size", "narrow: target-size", "wider than"):
+        assert any(rule in one for one in found), (rule, found)
+
+
 def _wrong_search(page: Page, url: str, known: dict[str, str]) -> None:
     page.goto(f"{url}/events/?q=status:nope")
 

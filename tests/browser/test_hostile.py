@@ -7,6 +7,7 @@ import pytest
 import sqlalchemy as sa
 from flask import Flask
 from playwright.sync_api import Browser, ConsoleMessage, Dialog, Page, Request
+from playwright.sync_api import TimeoutError as PlaywrightTimeoutError
 from sqlalchemy.orm import Session
 
 from tests.browser.conftest import log_in
@@ -86,8 +87,21 @@ class Watch:
         """Opens a page; with ``later`` waits for what a script puts into it."""
         self._page.goto(self._url + path)
         if later:
-            self._page.wait_for_load_state("networkidle")
-        self.seen += [f"{path}: {one}" for one in self._page.evaluate(INTRUDERS)]
+            try:
+                self._page.wait_for_load_state("networkidle")
+            except PlaywrightTimeoutError:
+                self.seen.append(f"{path}: does not come to rest")
+        self.look(path)
+
+    def look(self, where: str) -> None:
+        """Notes what does not belong into the page as it is."""
+        self.seen += [f"{where}: {one}" for one in self._page.evaluate(INTRUDERS)]
+
+    def press(self, button: str, heading: str) -> None:
+        """Sends a form, and looks at what comes."""
+        self._page.get_by_role("button", name=button).click()
+        self._page.get_by_role("heading", name=heading).wait_for()
+        self.look(button)
 
 
 @pytest.fixture
@@ -139,6 +153,20 @@ def test_every_hostile_text_on_the_pages_of_its_rows(
         rest = [path for path in own if path != event]
         for path in (event, rest[number % len(rest)]):
             watch.visit(path)
+    assert not watch.seen, "\n".join(watch.seen)
+
+
+def test_what_forms_answer_with_hostile_rows(watch: Watch, hostile: tuple[Server, HostileRows]) -> None:
+    _, rows = hostile
+    for uid in rows.events[::6]:
+        watch.visit(f"/try/?event={uid}")
+        watch.press("Analyse", "Verdict")
+        watch.visit(f"/events/{uid}")
+        watch.press("Judge it by today's rules", "By today's rules")
+    watch.visit("/rules/?q=status%3Adraft")
+    watch._page.locator("[name=scope]").select_option("query")
+    watch._page.locator("[name=change]").select_option("archive")
+    watch.press("See what would change", "would be archived")
     assert not watch.seen, "\n".join(watch.seen)
 
 

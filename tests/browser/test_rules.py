@@ -48,6 +48,26 @@ def test_faults_warnings_and_samples_show_while_somebody_types(editing: Page, fa
     assert faults == []
 
 
+def test_the_server_is_asked_once_300_ms_after_the_last_key(editing: Page) -> None:
+    asked: list[str] = []
+    editing.on("request", lambda request: asked.append(request.url) if request.url.endswith("/check") else None)
+    # What was asked for when the page came is no answer to a key.
+    editing.wait_for_load_state("networkidle")
+    editing.clock.install()
+    editing.clock.pause_at("2030-01-01")
+    before = len(asked)
+    for _ in range(3):
+        editing.get_by_label("Pattern").press("x")
+        editing.clock.run_for(299)
+    assert len(asked) == before
+
+    with editing.expect_request(lambda request: request.url.endswith("/check")):
+        editing.clock.run_for(1)
+
+    editing.clock.run_for(1000)
+    assert len(asked) == before + 1
+
+
 def test_unsaved_text_is_guarded_and_saved_text_is_not(editing: Page, server: Server, rule: str) -> None:
     asked: list[str] = []
 

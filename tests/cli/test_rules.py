@@ -6,6 +6,7 @@ from pathlib import Path
 import yaml
 from sqlalchemy.orm import Session
 
+from bastion.engine import Engine
 from bastion.models import Rule
 from bastion.runtime import Runtime
 from bastion.services.rules.stored_rules import archive_rule
@@ -184,3 +185,67 @@ def test_formats_that_do_not_go_together_are_refused(run: Run, tmp_path: Path) -
     assert run("rules", "export", str(tmp_path), "--format", "jsonl").exit_code == 2
     assert run("rules", "export", str(tmp_path / "a.yml"), "--format", "jsonl").exit_code == 2
     assert list(tmp_path.glob("*.yml")) == []
+
+
+NOVA = """rule Heist
+{
+    meta:
+        description = "Asks for the plan of a heist"
+    keywords:
+        $vault = "open the vault"
+        $crew = /crew of \\d+/
+    condition:
+        all of keywords
+}
+"""
+
+
+def test_nova_rules_come_in_and_go_out(run: Run, session: Session, tmp_path: Path) -> None:
+    file, out = tmp_path / "in" / "heist.nov", tmp_path / "out.yml"
+    file.parent.mkdir()
+    file.write_text(NOVA)
+
+    assert run("rules", "lint", str(file)).output == "1 rules, 0 faults, 0 warnings\n"
+    assert run("rules", "diff", str(file.parent)).output == "new        Heist\n1 new, 0 changed, 0 same\n"
+    assert run("rules", "import", str(file.parent)).output == "1 new, 0 changed, 0 unchanged\n"
+    rule = session.query(Rule).one()
+    assert (rule.language, rule.enabled, rule.action, rule.category) == ("nova", True, "notify", None)
+    assert run("rules", "export", str(out)).exit_code == 0
+    assert run("rules", "import", str(out)).output == "0 new, 0 changed, 1 unchanged\n"
+    rule.action, rule.must_match = "block", ("open the vault with a crew of 4",)
+    session.commit()
+    assert run("rules", "test").output == "1 rules, 1 samples, 0 failed, 0 rules without samples\n"
+    # What NOVA has no word for stays as an analyst left it.
+    assert run("rules", "import", str(file)).output == "0 new, 0 changed, 1 unchanged\n"
+    session.expire_all()
+    assert [match.rule.name for match in Engine([rule.spec]).scan("Crew of 11, open the vault").matches] == ["Heist"]
+
+
+def test_a_faulty_nova_rule_is_told_by_line_and_column(run: Run, session: Session, tmp_path: Path) -> None:
+    file = tmp_path / "heist.nov"
+    file.write_text(NOVA.replace("all of keywords", "3 of keywords"))
+    wanted = "'Heist': column 9: condition: wants 3 of 2: there must be at least one, and so many"
+
+    refused = run("rules", "import", str(file))
+    linted = run("rules", "lint", str(file))
+
+    assert refused.exit_code == linted.exit_code == 1
+    assert f"heist.nov:9: {wanted}\n" in refused.output
+    assert f"heist.nov:9:9: fault: {wanted}\n" in linted.output
+    assert session.query(Rule).count() == 0
+
+
+def test_a_nova_rule_that_needs_a_model_is_a_draft(run: Run, session: Session, tmp_path: Path) -> None:
+    file = tmp_path / "heist.nova"
+    file.write_text(NOVA.replace("    condition:", '    llm:\n        $plan = "A plan?"\n    condition: llm.$plan and'))
+    reason = "it needs llm.$plan, which nothing here runs: no keywords alone make its condition true"
+
+    imported = run("rules", "import", str(file))
+
+    assert imported.output == (
+        f"note: heist.nova:1: 'Heist' is imported as a draft: {reason}\n1 new, 0 changed, 0 unchanged\n"
+    )
+    rule = session.query(Rule).one()
+    assert not rule.enabled
+    assert rule.details.endswith(f"Only a draft: {reason}.")
+    assert "can only be a draft" in run("rules", "lint", str(file)).output

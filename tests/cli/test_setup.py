@@ -7,6 +7,7 @@ from sqlalchemy.orm import Session
 from bastion.models import Rule
 from bastion.runtime import Runtime
 from bastion.services.people.accounts import Role
+from bastion.services.people.tokens import Scope
 from tests.cli.conftest import Run
 from tests.compiled import share_compiled_rules
 from tests.factories import stored_rule
@@ -23,7 +24,10 @@ def test_the_first_init_makes_what_is_missing_and_the_second_nothing(
     account = parts.accounts.log_in("admin", password)
     assert account
     assert account.role is Role.ADMIN
-    assert parts.tokens.find(token)
+    assert account.must_change
+    first_caller = parts.tokens.find(token)
+    assert first_caller
+    assert first_caller.scopes == {Scope.ANALYZE, Scope.READ}
     assert session.query(Rule).count() >= 30
     assert run("init").output == ""
 

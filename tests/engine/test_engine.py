@@ -8,7 +8,7 @@ from itertools import product
 import pytest
 
 from bastion.engine import Action, Engine, Match, PipelineVerdict, RuleFault, Status, Verdict
-from bastion.engine.detectors import BY_ID, BY_LANGUAGE, PIPELINES
+from bastion.engine.detectors import BY_ID, BY_LANGUAGE, LANGUAGES, PIPELINES
 from tests.conftest import ROOT
 from tests.factories import rule_spec
 
@@ -52,7 +52,7 @@ def test_rules_that_cannot_run_are_listed_and_the_others_run() -> None:
     reasons = {fault.rule: fault.reason for fault in engine.rejected}
     assert set(reasons) == {broken, *strange}
     assert reasons[broken].startswith("line 1, column 3: ")
-    assert reasons[strange[0]] == "no pipeline runs the language 'sigma'; there are llm-regex-pattern"
+    assert reasons[strange[0]] == "no pipeline runs the language 'sigma'; there are llm-regex-pattern, nova"
     assert [match.rule for match in engine.scan("a").matches] == [good]
 
 
@@ -90,7 +90,9 @@ def test_a_verdict_adds_its_pipelines_up() -> None:
 
 
 def test_every_pipeline_can_be_found_by_its_id_and_its_language() -> None:
-    assert list(BY_ID.values()) == list(BY_LANGUAGE.values()) == list(PIPELINES)
+    assert list(BY_ID.values()) == list(PIPELINES)
+    assert list(BY_LANGUAGE) == list(LANGUAGES) == ["llm-regex-pattern", "nova"]
+    assert {pipeline.id for pipeline in BY_LANGUAGE.values()} == {"rule"}
 
 
 def test_threads_share_an_engine() -> None:

@@ -102,7 +102,7 @@ def test_lists_hold_storable_single_lines(field: str, items: tuple[str, ...], me
 
 @pytest.mark.parametrize("language", ["sigma", "LLM-REGEX-PATTERN", "llm-regex-pattern "])
 def test_an_unknown_language_lists_the_known_ones(language: str) -> None:
-    assert fault_of("language", language) == "is not one that runs here: llm-regex-pattern"
+    assert fault_of("language", language) == "is not one that runs here: llm-regex-pattern, nova"
 
 
 @pytest.mark.parametrize(

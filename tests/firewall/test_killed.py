@@ -1,9 +1,12 @@
 """Servers, workers and databases that are killed at the worst moment."""
 
+import json
 import os
 import signal
 import threading
 import time
+import urllib.request
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +17,7 @@ from flask.testing import FlaskClient
 from werkzeug.wrappers import Response
 
 from bastion.extensions import db
+from bastion.firewall.kept_rules import RULES_FILE
 from bastion.firewall.spool import Spool
 from bastion.models import Event
 from bastion.settings import load_settings
@@ -88,6 +92,42 @@ def test_a_postgresql_that_is_restarted_under_load_loses_nothing(postgres: Tempo
         server.stop()
 
 
+def test_a_worker_that_dies_while_the_database_is_away_goes_on_with_the_rules_kept_on_disk(
+    postgres: TemporaryPostgres, instance: Path
+) -> None:
+    server = Server(postgres.url, instance, BASTION_WORKERS="1")
+    try:
+        answers = ask(server)
+        changed = server.call("POST", "/rules", rule("kept", "a phrase of this test"))[1]
+        while server.status_of("a phrase of this test") != "block":
+            time.sleep(0.05)
+        postgres.kill()
+        wait_for_another_worker(server, "The worker is ready: ")
+
+        away = [*ask(server), server.call("POST", RUN, {"prompt": "a phrase of this test"})[1]]
+        assert [away[-1]["status"], away[-1]["pipelines"][0]["triggered_rules"][0]["id"]] == ["block", changed["uuid"]]
+        assert "THE STORED RULES CANNOT BE READ" in server.log
+        with urllib.request.urlopen(f"{server.url}/readyz") as ready:
+            state = json.load(ready)
+        assert state["status"] == "degraded"
+        since = datetime.fromisoformat(state["rules_unread_since"])
+        assert timedelta() < datetime.now(UTC) - since < timedelta(minutes=5)
+
+        postgres.start()
+        assert server.call("GET", "/events/stats")[0] in (200, 503)
+        while waiting(server):
+            time.sleep(0.05)
+        for answer in answers + away:
+            assert server.call("GET", f"/events/{answer['event_uid']}")[1]["status"] == answer["status"]
+        # Whatever is kept, what the database has counts from now on.
+        assert server.call("PUT", f"/rules/{changed['id']}", {"enabled": False, "version": 1})[0] == 200
+        while server.status_of("a phrase of this test") != "allow":
+            time.sleep(0.05)
+        assert "the stored rules can be read again" in server.log
+    finally:
+        server.stop()
+
+
 def test_a_worker_that_dies_while_the_database_is_away_does_not_take_the_server_along(
     postgres: TemporaryPostgres, instance: Path
 ) -> None:
@@ -95,14 +135,12 @@ def test_a_worker_that_dies_while_the_database_is_away_does_not_take_the_server_
     try:
         answers = ask(server)
         postgres.kill()
-        os.kill(server.worker_pids()[0], signal.SIGKILL)
-        deadline = time.monotonic() + PATIENCE_SECONDS
-        while "The worker is ready without rules" not in server.log:
-            assert time.monotonic() < deadline, server.log
-            time.sleep(0.05)
+        (instance / RULES_FILE).write_bytes((instance / RULES_FILE).read_bytes().replace(b"block", b"allow", 1))
+        wait_for_another_worker(server, "The worker is ready without rules")
 
-        # The other one judges as before; the new one has no rules, and says so.
+        # The other one judges as before; the new one has no rules that can be relied on, and says so.
         kinds = set()
+        deadline = time.monotonic() + PATIENCE_SECONDS
         while kinds != {200, 503}:
             status, answer = server.call("POST", RUN, {"prompt": ATTACK})
             kinds.add(status)
@@ -117,6 +155,20 @@ def test_a_worker_that_dies_while_the_database_is_away_does_not_take_the_server_
         answers += ask(server)
     finally:
         server.stop()
+
+
+def wait_for_another_worker(server: Server, says: str) -> None:
+    """Kills the oldest worker, and returns when the log says so once more than before."""
+    before = server.log.count(says)
+    os.kill(server.worker_pids()[0], signal.SIGKILL)
+    deadline = time.monotonic() + PATIENCE_SECONDS
+    while server.log.count(says) == before:
+        assert time.monotonic() < deadline, server.log
+        time.sleep(0.05)
+
+
+def rule(name: str, pattern: str) -> dict[str, Any]:
+    return {"name": name, "details": "d", "pattern": pattern, "action": "block", "severity": "high"}
 
 
 @pytest.mark.parametrize("kind", ["postgresql"])

@@ -50,7 +50,7 @@ def rules(app: Flask, parts: Runtime, session: Session, compiler: CachingCompile
     """The rules of the application's database, looked at when the test says so: no thread does."""
     for pattern in (r"ignore\s+previous", "key", "(?i)привет"):
         stored_rule(session, pattern=pattern)
-    made = LiveRules(parts.firewall.rules._database, compiler)
+    made = LiveRules(parts.firewall.rules._database, compiler, parts.firewall.rules._kept)
     made.refresh()
     return made
 
@@ -132,7 +132,7 @@ def test_settled_rules_are_left_as_they_are(
 def test_nothing_settles_before_the_rules_are_loaded(
     parts: Runtime, compiler: CachingCompiler, process: CompilerProcess, quiet: None
 ) -> None:
-    LiveRules(parts.firewall.rules._database, compiler).settle()
+    LiveRules(parts.firewall.rules._database, compiler, parts.firewall.rules._kept).settle()
 
     assert process._process is None
 
@@ -169,7 +169,7 @@ def test_a_restart_loads_what_was_settled(
     verdicts = verdicts_of(rules.refresh())
     process.stop()
 
-    again = LiveRules(parts.firewall.rules._database, CachingCompiler(folder, process))
+    again = LiveRules(parts.firewall.rules._database, CachingCompiler(folder, process), parts.firewall.rules._kept)
 
     assert verdicts_of(again.refresh()) == verdicts
     assert len(layers_of(again.refresh())) == 1

@@ -49,9 +49,18 @@ def test_files_that_ship_are_cached(ada: FlaskClient) -> None:
         assert answer.headers["X-Content-Type-Options"] == "nosniff"
 
 
+@pytest.mark.parametrize("debug", [False, True])
 def test_a_fault_of_ours_shows_an_id_and_nothing_else(
-    app: Flask, ada: FlaskClient, parts: Runtime, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+    app: Flask,
+    ada: FlaskClient,
+    parts: Runtime,
+    monkeypatch: pytest.MonkeyPatch,
+    capfd: pytest.CaptureFixture[str],
+    debug: bool,
 ) -> None:
+    """Not in debug mode either, which another server than ours may be started in."""
+    app.debug, app.testing, app.config["PROPAGATE_EXCEPTIONS"] = debug, False, None
+
     def fail(*_given: object, **_named: object) -> None:
         raise RuntimeError("SELECT secret FROM /srv/bastion\nDETAIL: the row of a prompt")
 
@@ -92,6 +101,15 @@ def test_an_address_with_line_breaks_splits_neither_answer_nor_log(
         assert "a=b" not in str(answer.headers.getlist("Set-Cookie"))
     assert ada.get("/api/v1/flow/run", headers={"X-API-Key": "a b"}).status_code in (401, 405)
     assert "\nSet-Cookie" not in capfd.readouterr().err
+
+
+@pytest.mark.parametrize("path", ["/rules", "/rules//", "/events?q=x", "//rules", "///evil.example/rules"])
+def test_a_host_that_a_client_made_up_is_led_to_by_nothing(ada: FlaskClient, path: str) -> None:
+    answer = ada.get(path, headers={"Host": "evil.example"})
+
+    assert answer.status_code in (302, 308, 404)
+    assert re.match(r"/(?![/\\])|$", answer.headers.get("Location", ""))
+    assert "evil.example" not in answer.headers.get("Location", "").split("?")[0] or path.startswith("///")
 
 
 def test_every_form_that_changes_something_wants_its_token(app: Flask, ada: FlaskClient) -> None:

@@ -1,8 +1,10 @@
 """Signing on at a real provider (oidc-provider-mock), over real HTTP."""
 
+import socket
 import subprocess
 import sys
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
@@ -15,6 +17,7 @@ from flask.testing import FlaskClient
 from bastion import create_app
 from bastion.runtime import Runtime
 from bastion.services.people.accounts import Role
+from bastion.web import single_sign_on
 from tests.conftest import PASSWORD
 from tests.security.conftest import Entries
 
@@ -34,8 +37,8 @@ class Provider:
         return answer.headers["Location"]
 
 
-@pytest.fixture(scope="module")
-def provider() -> Iterator[Provider]:
+@contextmanager
+def running() -> Iterator[Provider]:
     script = Path(__file__).with_name("provider.py")
     command = [sys.executable, "-W", "ignore", str(script)]
     with subprocess.Popen(
@@ -45,12 +48,17 @@ def provider() -> Iterator[Provider]:
         yield Provider(f"http://localhost:{int(process.stdout.readline())}")
 
 
-@pytest.fixture
-def app(provider: Provider, database_url: str, instance: Any) -> Flask:
+@pytest.fixture(scope="module")
+def provider() -> Iterator[Provider]:
+    with running() as provider:
+        yield provider
+
+
+def signing_on_at(issuer: str, database_url: str, instance: Path) -> Flask:
     app = create_app(
         database_url=database_url,
         bastion_instance=instance,
-        bastion_oidc_issuer=provider.url,
+        bastion_oidc_issuer=issuer,
         bastion_oidc_client_id="bastion",
         bastion_oidc_client_secret="of the client",
         bastion_viewer_groups="staff",
@@ -60,6 +68,11 @@ def app(provider: Provider, database_url: str, instance: Any) -> Flask:
     app.testing = True
     app.config["PROPAGATE_EXCEPTIONS"] = False
     return app
+
+
+@pytest.fixture
+def app(provider: Provider, database_url: str, instance: Path) -> Flask:
+    return signing_on_at(provider.url, database_url, instance)
 
 
 def sign_on(client: FlaskClient, provider: Provider, subject: str, target: str = "/rules/") -> Any:
@@ -177,19 +190,61 @@ def test_a_token_for_another_nonce_or_client_is_refused(app: Flask, provider: Pr
     assert client.get(f"{back.path}?{back.query}").headers["Location"] == "/login"
 
 
-def test_a_provider_that_is_away_leaves_passwords(provider: Provider, database_url: str, instance: Any) -> None:
-    app = create_app(
-        database_url=database_url,
-        bastion_instance=instance,
-        bastion_oidc_issuer="http://127.0.0.1:9",
-        bastion_oidc_client_id="bastion",
-        bastion_oidc_client_secret="of the client",
-        bastion_viewer_groups="*",
-    )
-    client = app.test_client()
+def test_an_account_is_one_providers(
+    app: Flask, provider: Provider, parts: Runtime, database_url: str, instance: Path
+) -> None:
+    """Another provider calls somebody else by the same ``sub``, and somebody else by the same name."""
+    provider.has("7", preferred_username="ada", groups=["root"])
+    sign_on(app.test_client(), provider, "7")
+    with running() as other:
+        client = signing_on_at(other.url, database_url, instance).test_client()
+        other.has("7", preferred_username="eve", groups=["staff"])
+        assert sign_on(client, other, "7").headers["Location"] == "/rules/"
+        assert client.get("/accounts/").status_code == 403, "she is Ada now"
+        other.has("8", preferred_username="ada", groups=["root"])
+        assert sign_on(client, other, "8").headers["Location"] == "/login"
+
+    issuers = {name: (entry.subject, entry.issuer) for name, entry in parts.accounts.all().items()}
+    assert issuers == {"ada": ("7", provider.url), "eve": ("7", other.url)}
+    assert sign_on(app.test_client(), provider, "7").headers["Location"] == "/rules/"
+
+
+def test_a_provider_that_is_away_leaves_passwords(database_url: str, instance: Path) -> None:
+    client = signing_on_at("http://127.0.0.1:9", database_url, instance).test_client()
 
     assert client.get("/login/sso/").headers["Location"] == "/login"
     assert "Single sign-on" in client.get("/login").get_data(as_text=True)
+
+
+def test_a_silent_provider_is_not_waited_for_by_everybody(
+    database_url: str, instance: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(single_sign_on, "_SECONDS", 0.2)
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        silent.settimeout(0.2)
+        url = f"http://127.0.0.1:{silent.getsockname()[1]}"
+        client = signing_on_at(url, database_url, instance).test_client()
+        assert client.get("/login/sso/").headers["Location"] == "/login"
+        silent.accept()[0].close()
+
+        for _ in range(3):
+            assert client.get("/login/sso/").headers["Location"] == "/login"
+        assert "Try again in 5 seconds" in client.get("/login").get_data(as_text=True)
+        with pytest.raises(TimeoutError):
+            silent.accept()
+
+
+def test_whoever_answers_for_the_provider_once_is_not_believed_for_good(
+    app: Flask, provider: Provider, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    issuer = app.extensions["bastion"].settings.bastion_oidc_issuer
+    object.__setattr__(app.extensions["bastion"].settings, "bastion_oidc_issuer", "https://another.example")
+    assert app.test_client().get("/login/sso/").headers["Location"] == "/login"
+    object.__setattr__(app.extensions["bastion"].settings, "bastion_oidc_issuer", issuer)
+    client = app.extensions["authlib.integrations.flask_client"].create_client("bastion")
+
+    assert "_loaded_at" not in client.server_metadata
+    assert app.test_client().get("/login/sso/").headers["Location"].startswith(provider.url)
 
 
 def test_without_a_provider_there_is_no_single_sign_on(database_url: str, instance: Any) -> None:

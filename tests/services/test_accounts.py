@@ -11,7 +11,7 @@ from argon2 import PasswordHasher
 
 from bastion.errors import Conflict, InvalidInput, NotFound, SettingsError
 from bastion.services.people import accounts as accounts_module
-from bastion.services.people.accounts import Accounts, Role
+from bastion.services.people.accounts import Accounts, Origin, Role
 
 PASSWORD = "correct horse battery staple"
 
@@ -102,7 +102,7 @@ def test_a_bad_name_is_refused(accounts: Accounts, name: str) -> None:
         accounts.add(name, Role.VIEWER, PASSWORD)
 
 
-@pytest.mark.parametrize("name", ["a", "Anna", "a.b_c-d@example.org", "9", "a" * 100])
+@pytest.mark.parametrize("name", ["a", "Berta", "a.b_c-d@example.org", "9", "a" * 100])
 def test_a_good_name_is_taken(accounts: Accounts, name: str) -> None:
     accounts.add(name, Role.VIEWER, PASSWORD)
 
@@ -290,3 +290,14 @@ def test_an_entry_that_makes_no_sense_is_a_damaged_file(accounts: Accounts, inst
 
     with pytest.raises(SettingsError, match=r"accounts\.json"):
         accounts.get("anna")
+
+
+def test_nobody_passes_for_another_by_the_case_of_a_name(instance: Path) -> None:
+    accounts = Accounts(instance)
+    accounts.add("ada", Role.VIEWER, PASSWORD)
+
+    with pytest.raises(Conflict, match="there is an account 'ada' already"):
+        accounts.add("ADA", Role.ADMIN, PASSWORD)
+    with pytest.raises(Conflict, match="'ada'"):
+        accounts.sign_in_elsewhere(Origin.PROXY, "Ada", "Ada", Role.ADMIN)
+    assert list(accounts.all()) == ["ada"]

@@ -1,10 +1,12 @@
 """What is exported and imported again is the same, whatever rules say."""
 
 from collections.abc import Callable
+from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any
 
 import sqlalchemy as sa
+import yaml
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from sqlalchemy.orm import Session
@@ -38,6 +40,16 @@ PATTERNS = st.lists(
     min_size=1,
     max_size=4,
 ).map("\n".join)
+CONDITIONS = st.sampled_from(
+    [
+        'keywords:\n\n    $a = " b "\n  $c = /d{2}/i // e\n\ncondition:\n\tall of them',
+        'meta:\n  version = "1"\nkeywords:\n# f\n$a = \'"\'\nllm:\n  $m = "g\n h?" (0.1)\ncondition: $a or $m',
+    ]
+)
+RELATED = st.lists(
+    st.sampled_from(["related.derived.a", "related.similar.b.c", "related.x. ", "related..d", "status.test"]),
+    max_size=4,
+).map(tuple)
 UUIDS = st.one_of(st.uuids().map(str), LINE.filter(lambda text: "/" not in text and not text.isdigit()))
 MOMENTS = st.datetimes(datetime(2000, 1, 1), datetime(2100, 1, 1), timezones=st.just(UTC))  # noqa: DTZ001
 EXCEPTIONS = st.builds(
@@ -50,7 +62,7 @@ EXCEPTIONS = st.builds(
     author=st.none() | LINE,
     until=st.none() | MOMENTS,
 )
-SPECS = st.builds(
+EXPRESSIONS = st.builds(
     RuleSpec,
     uuid=UUIDS,
     name=LINE | WORDS,
@@ -64,12 +76,16 @@ SPECS = st.builds(
     cwe_id=st.none() | LINE,
     enabled=st.booleans(),
     author=st.none() | LINE | WORDS,
-    tags=ENTRIES,
+    tags=st.tuples(ENTRIES, RELATED).map(lambda tags: tags[0] + tags[1]),
     references=ENTRIES,
     false_positives=ENTRIES,
     exceptions=st.lists(EXCEPTIONS, max_size=2, unique_by=lambda one: one.id).map(tuple),
     must_match=TEXTS,
     must_not_match=TEXTS,
+)
+SPECS = st.one_of(
+    EXPRESSIONS,
+    st.builds(lambda spec, pattern: replace(spec, language="nova", pattern=pattern), EXPRESSIONS, CONDITIONS),
 ).filter(lambda spec: not rule_faults(spec))
 RULES = st.lists(SPECS, min_size=1, max_size=4, unique_by=lambda spec: spec.uuid)
 
@@ -181,3 +197,28 @@ def test_a_rule_keeps_its_versions_on_the_way(session: Session) -> None:
     session.execute(sa.delete(Rule))
     again(session, without)
     assert session.scalars(sa.select(Rule.version)).all() == [1]
+
+
+SIGMA = b"""name: a
+details: d
+uuid: a
+status: test
+level: high
+related: [{id: u-1, type: derived}, {id: u-2, type: renamed}]
+references: [https://example.org]
+falsepositives: [tests]
+tags: [x]
+detection: {pattern: a}
+"""
+
+
+def test_sigmas_words_come_back(session: Session) -> None:
+    again(session, SourceFile("a.yml", SIGMA))
+
+    (content,) = yaml.safe_load_all(files(session, Format.YAML, with_history=False).content)
+
+    kept = yaml.safe_load(SIGMA)
+    assert {key: content[key] for key in ("related", "references", "falsepositives")} == {
+        key: kept[key] for key in ("related", "references", "falsepositives")
+    }
+    assert (content["severity"], content["status"], content["tags"]) == ("high", "monitor", ["x", "status.test"])

@@ -97,7 +97,7 @@ def test_many_numbers_come_after_the_page(
 
     assert "Busiest rules" not in page
     assert 'id="histogram"' in page
-    assert 'data-facets="/numbers?range=24h"' in page
+    assert 'data-later="/numbers?range=24h"' in page
     assert '<a href="/numbers?range=24h">' in page
     part = get(analyst, "/numbers?range=24h", headers=FRAGMENT)
     assert "<html" not in part

@@ -287,6 +287,22 @@ def test_no_more_than_a_bounded_number_is_judged(
     assert dispositions(session) == [None, None, *["true_positive"] * 3]
 
 
+@pytest.mark.parametrize("looked_at", [1, 2, 100])
+def test_what_would_be_judged_is_counted_in_steps_of_any_size(
+    analyst: FlaskClient, session: Session, monkeypatch: pytest.MonkeyPatch, looked_at: int
+) -> None:
+    monkeypatch.setattr(judging_many, "LOOKED_AT", looked_at)
+    rule, noise = stored_rule(session), stored_rule(session)
+    for disposition in ("true_positive", None, None, "false_positive", None):
+        stored_event(session, rules=(noise, rule)).triggers[1].disposition = disposition
+    session.commit()
+
+    page = analyst.get(f"/triggers/judge?q=rule%3A%23{rule.id}").get_data(as_text=True)
+
+    assert "<strong>5 triggers</strong>" in page
+    assert "2 of them have been judged already" in page
+
+
 @pytest.mark.parametrize("kind", ["sqlite"])
 @pytest.mark.parametrize(
     "wrong",

@@ -156,7 +156,7 @@ def test_counts_come_as_a_part_and_as_a_page(
     page = get(analyst, "/events/?q=status%3Ablock")
 
     assert "<figure" not in page
-    (address,) = re.findall(r'data-facets="([^"]+)"', page)
+    (address,) = re.findall(r'data-later="([^"]+)"', page)
     part = analyst.get(html.unescape(address), headers=FRAGMENT).get_data(as_text=True)
     assert "<html" not in part
     assert "<figure" in part
@@ -166,6 +166,39 @@ def test_counts_come_as_a_part_and_as_a_page(
     assert "Override" in whole
     triggers = get(analyst, "/triggers/facets?q=severity%3Ahigh")
     assert "severity:high disposition:unjudged" in {searched(link) for link in links(triggers)}
+
+
+def test_long_texts_are_cut_by_the_database(analyst: FlaskClient, session: Session, engine: sa.Engine) -> None:
+    event = stored_event(session, rules=(stored_rule(session),), prompt="x" * 5000)
+    event.triggers[0].matched_text = "y" * 5000
+    session.commit()
+
+    for path, letter, column in (
+        ("/", "x", "prompt"),
+        ("/events/", "x", "prompt"),
+        ("/triggers/", "y", "matched_text"),
+    ):
+        with statements(engine) as seen:
+            page = get(analyst, path)
+        assert letter * 50 in page
+        assert letter * 1000 not in page
+        assert any(f".{column}, " in one for one in seen)
+        assert not any(re.search(rf"(?<!substr\()\b\w+\.{column}\b", one) for one in seen), path
+
+
+def test_counts_of_too_many_rows_say_that_there_are_more(
+    analyst: FlaskClient, session: Session, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for seconds in range(6):
+        stored_event(session, source="chat", timestamp=datetime.now(UTC) - timedelta(seconds=seconds))
+    assert ">6</span>" in get(analyst, "/events/facets?q=source%3Achat")
+    monkeypatch.setattr("bastion.services.search.facets.COUNTED", 3)
+
+    page = get(analyst, "/events/facets?q=source%3Achat")
+
+    assert ">6</span>" not in page
+    assert re.search(r">[34]\+</span>", page)
+    assert "Counted since" in page
 
 
 def test_new_events_come_as_rows_within_the_filter(analyst: FlaskClient, session: Session) -> None:

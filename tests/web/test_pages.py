@@ -4,13 +4,16 @@ import re
 
 import pytest
 import sqlalchemy as sa
+from flask import Flask
 from flask.testing import FlaskClient
 from sqlalchemy.orm import Session
 
 from bastion.engine import Action
 from bastion.models import Rule
 from bastion.runtime import Runtime
+from tests.conftest import ROOT
 from tests.factories import stored_event, stored_rule
+from tests.web.every_page import pages
 
 
 def table(page: str) -> str:
@@ -127,3 +130,13 @@ def test_a_page_asks_as_many_questions_for_many_rows_as_for_one(
         stored_event(session, rules=(stored_rule(session),))
 
     assert questions() == few
+
+
+@pytest.mark.parametrize("kind", ["sqlite"])
+def test_the_docs_have_every_page_and_no_other(app: Flask) -> None:
+    known = {"key": "<key>", "rule_id": "<id>", "at": "<at>", "name": "<name>"}
+    table = (ROOT / "docs" / "pages.md").read_text("utf-8").split("\nEach list is also a file")[0]
+
+    described = set(re.findall(r"`(/[^`]*)`", table))
+
+    assert described == {path.partition("?")[0] for path in pages(app, known, parts=True)}

@@ -24,7 +24,7 @@ DISPOSITIONS = ("true_positive", None, "false_positive")
 CHOOSING = 4
 """Queries by which a search chooses its index: of few rows, the first that it looks at will do."""
 
-BATCHES = {"/triggers/judge": 60}
+BATCHES = {"/triggers/judge": 8}
 """Pages that count in batches, and how many more queries those are at most: this one counts to 10,000."""
 
 SEARCHED = (

@@ -11,12 +11,13 @@ from sqlalchemy.orm import Session
 from werkzeug.test import TestResponse
 
 from bastion.engine import Action
+from bastion.errors import InvalidRule
 from bastion.models import Rule
 from bastion.runtime import Runtime
 from bastion.services.people.accounts import Role
 from bastion.services.rules.history import versions
-from bastion.services.rules.stored_rules import update_rule
-from bastion.web.rules import importing
+from bastion.services.rules.stored_rules import toggle_rule, update_rule
+from bastion.web.rules import importing, listing
 from tests.factories import stored_rule
 
 RULE = "name: {name}\ndetails: d\nuuid: {name}\ndetection:\n  pattern: '(?i)cat'\n"
@@ -190,3 +191,107 @@ def test_an_import_page_is_for_keyboards_and_readers(admin: FlaskClient) -> None
 
     for name in ("files", "text", "format"):
         assert f'<label class="form-label" for="{name}">' in page
+
+
+NOVA = """rule Heist
+{
+    meta:
+        description = "Asks for a <heist>"
+    keywords:
+        $vault = "open the vault"
+    llm:
+        $plan = "Is it a plan?" (0.2)
+    condition:
+        $vault %s llm.$plan
+}
+"""
+
+
+@pytest.mark.parametrize("by", ["file", "text"])
+def test_nova_rules_are_known_by_their_name_or_by_their_beginning(
+    admin: FlaskClient, session: Session, by: str
+) -> None:
+    text = NOVA % "or"
+
+    if by == "file":
+        page = upload(admin, ("heist.nov", text.encode())).get_data(as_text=True)
+    else:
+        page = upload(admin, text=text.replace("\n", "\r\n"), format="yaml").get_data(as_text=True)
+
+    assert "1 new, 0 changed, 0 the same" in page
+    assert "runs on its keywords alone, without asking for llm.$plan" in page
+    assert admin.post("/rules/import/apply", data={"plan": plan_of(page)}).status_code == 302
+    rule = session.query(Rule).one()
+    assert (rule.name, rule.language, rule.enabled) == ("Heist", "nova", True)
+    shown = admin.get(f"/rules/{rule.id}/pattern").get_data(as_text=True)
+    assert "$vault = " in shown
+    assert "ignores case" in shown
+    assert "when its condition is true" in shown
+    assert "Asks for a &lt;heist&gt;" in admin.get(f"/rules/{rule.id}").get_data(as_text=True)
+
+
+def test_a_nova_rule_that_needs_a_model_stays_a_draft(admin: FlaskClient, session: Session) -> None:
+    reason = "needs llm.$plan, which nothing here runs: no keywords alone make its condition true"
+    page = upload(admin, ("heist.nov", (NOVA % "and").encode())).get_data(as_text=True)
+
+    assert f"is imported as a draft: it {reason}" in page
+    admin.post("/rules/import/apply", data={"plan": plan_of(page)})
+    rule = session.query(Rule).one()
+    assert f"Only a draft: it {reason}" in admin.get(f"/rules/{rule.id}").get_data(as_text=True)
+    with pytest.raises(InvalidRule, match=re.escape(reason)):
+        toggle_rule(session, rule)
+    update_rule(session, rule, {"pattern": rule.pattern.replace(" and llm.$plan", "")})
+    assert toggle_rule(session, rule).enabled
+
+
+def test_a_nova_rule_with_a_fault_is_told_by_line_and_column(admin: FlaskClient, session: Session) -> None:
+    answer = upload(admin, text=NOVA % "xor")
+
+    assert answer.status_code == 422
+    wanted = "pasted.nov:10: &#39;Heist&#39;: column 16: condition: wants and, or, or the end, not &#39;xor&#39;"
+    assert wanted in answer.get_data(as_text=True)
+    assert session.query(Rule).count() == 0
+
+
+@pytest.mark.parametrize("suffix", ["yaml", "jsonl"])
+def test_an_export_may_hold_the_versions(admin: FlaskClient, session: Session, suffix: str) -> None:
+    rule = stored_rule(session, name="First")
+    update_rule(session, rule, {"name": "Second"}, actor="ada", why="louder")
+    session.commit()
+    address = f"/rules/export.{suffix}?history=1"
+    assert f'href="{address}"' in admin.get("/rules/").get_data(as_text=True)
+
+    bare, whole = (admin.get(f"/rules/export.{suffix}{query}").get_data() for query in ("", "?history=1"))
+
+    session.delete(rule)
+    session.commit()
+    assert b"louder" not in bare
+    page = upload(admin, (f"rules.{suffix}", whole)).get_data(as_text=True)
+    assert admin.post("/rules/import/apply", data={"plan": plan_of(page)}).status_code == 302
+    (stored,) = session.query(Rule)
+    newest = versions(stored)[0]
+    assert (newest.number, newest.by, newest.why) == (2, "ada", "louder")
+    assert stored.version == 2
+
+
+def test_an_export_takes_no_other_word(admin: FlaskClient, session: Session) -> None:
+    stored_rule(session)
+
+    assert admin.get("/rules/export.yaml?history=yes").status_code == 422
+    assert admin.get("/rules/export.csv?history=1").status_code == 422
+    assert admin.get("/rules/export.yaml?history=0").status_code == 200
+
+
+def test_an_export_is_not_larger_than_what_an_import_reads(
+    admin: FlaskClient, session: Session, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    stored_rule(session, details="d" * 2000)
+    monkeypatch.setattr(listing, "MAX_FILE_BYTES", 2000)
+
+    refused = admin.get("/rules/export.yaml")
+
+    assert refused.status_code == 422
+    assert "take more than 2,000 bytes of YAML, which no import reads: take JSON Lines" in refused.get_data(
+        as_text=True
+    )
+    assert admin.get("/rules/export.jsonl").status_code == 200

@@ -5,6 +5,7 @@ import io
 import re
 
 import pytest
+import yaml
 from flask.testing import FlaskClient
 from sqlalchemy.orm import Session
 
@@ -109,6 +110,19 @@ def test_only_checked_rules_change_and_what_changed_meanwhile_is_told(analyst: F
     assert "Second has been changed meanwhile" in answer.get_data(as_text=True)
     session.expire_all()
     assert [rule.tags for rule in (first, second, third)] == [("new",), (), ()]
+
+
+def test_checked_rules_come_as_a_file_that_an_import_takes(analyst: FlaskClient, session: Session) -> None:
+    first, second, third = (stored_rule(session, name=name) for name in ("First", "Second", "Third"))
+
+    checked = analyst.post("/rules/bulk", data={"export": "yaml", "rule": [str(third.id), str(first.id)], "q": ""})
+    selected = analyst.post("/rules/bulk", data={"export": "yaml", "scope": "query", "q": "second"})
+
+    assert "bastion-rules.yaml" in checked.headers["Content-Disposition"]
+    assert [rule["name"] for rule in yaml.safe_load_all(checked.get_data())] == ["Third", "First"]
+    assert second.uuid in selected.get_data(as_text=True)
+    assert first.uuid not in selected.get_data(as_text=True)
+    assert analyst.post("/rules/bulk", data={"export": "yaml", "q": ""}).status_code == 422
 
 
 @pytest.mark.parametrize(

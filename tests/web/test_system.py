@@ -27,6 +27,7 @@ SHOWN = {
     *("bastion_oidc_client_id", "bastion_oidc_scopes", "bastion_oidc_name_claim", "bastion_oidc_groups_claim"),
     *("bastion_sqlite_synchronous", "bastion_spool_max_mb", "bastion_retention_days", "bastion_log_format"),
     *("bastion_proxy_addresses", "bastion_proxy_user_header", "bastion_proxy_groups_header"),
+    "bastion_client_seconds",
 }
 """Settings that were looked at and are no secrets."""
 

@@ -1,4 +1,4 @@
-"""The kinds of detector there are: a rule's ``language`` names the pipeline that runs it.
+"""The kinds of detector there are, and which of them runs the rules of a language.
 
 A new one is a module beside this file with a class that fits ``Detector``, and a row in ``PIPELINES``.
 """
@@ -8,8 +8,9 @@ from dataclasses import dataclass
 from typing import Final, Protocol
 
 from bastion.engine.layers import Compiler
+from bastion.engine.nova import NOVA
 from bastion.engine.patterns import PatternError
-from bastion.engine.rules import RuleSpec
+from bastion.engine.rules import DEFAULT_LANGUAGE, RuleSpec
 from bastion.engine.tracing import Explained
 from bastion.engine.verdict import Findings, RuleFault, Span
 
@@ -40,22 +41,32 @@ class Detector(Protocol):
 
 
 @dataclass(frozen=True, slots=True)
+class Language:
+    """How patterns are written, as a rule's ``language`` names it."""
+
+    name: str
+    faults: Callable[[str], list[PatternError]]
+    """What must be mended before a pattern can be saved."""
+
+
+@dataclass(frozen=True, slots=True)
 class Pipeline:
     """A kind of detector as flows and answers name it."""
 
     id: str
     name: str
     description: str
-    language: str
+    languages: tuple[Language, ...]
     build: Callable[[Iterable[RuleSpec], Compiler], Detector]
-    faults: Callable[[str], list[PatternError]]
-    """What must be mended before a pattern can be saved."""
 
 
 def _build_regex(rules: Iterable[RuleSpec], compiler: Compiler) -> Detector:
+    from bastion.engine.detectors.nova_rules import NovaDetector
     from bastion.engine.detectors.regex_rules import RegexDetector
 
-    return RegexDetector(rules, compiler)
+    given = tuple(rules)
+    kind = NovaDetector if any(rule.language == NOVA for rule in given) else RegexDetector
+    return kind(given, compiler)
 
 
 def _regex_faults(pattern: str) -> list[PatternError]:
@@ -64,17 +75,23 @@ def _regex_faults(pattern: str) -> list[PatternError]:
     return pattern_faults(pattern)
 
 
+def _nova_faults(pattern: str) -> list[PatternError]:
+    from bastion.engine.nova.pattern import nova_faults
+
+    return nova_faults(pattern)
+
+
 PIPELINES: Final = (
     Pipeline(
         id="rule",
         # AIDR Bastion's clients read this name in answers.
         name="Rule Pipeline",
-        description="Regular expressions over the text.",
-        language="llm-regex-pattern",
+        description="Regular expressions over the text, alone or as keywords of a condition.",
+        languages=(Language(DEFAULT_LANGUAGE, _regex_faults), Language(NOVA, _nova_faults)),
         build=_build_regex,
-        faults=_regex_faults,
     ),
 )
 
-BY_LANGUAGE: Final = {pipeline.language: pipeline for pipeline in PIPELINES}
+LANGUAGES: Final = {language.name: language for pipeline in PIPELINES for language in pipeline.languages}
+BY_LANGUAGE: Final = {language.name: pipeline for pipeline in PIPELINES for language in pipeline.languages}
 BY_ID: Final = {pipeline.id: pipeline for pipeline in PIPELINES}

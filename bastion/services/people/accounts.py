@@ -57,7 +57,7 @@ class Account:
 
 class AccountEntry(BaseModel):
     """An account as the file holds it. ``password`` is an argon2id hash, empty for who signs in elsewhere;
-    ``subject`` is then how that provider names them.
+    ``subject`` is then how that provider names them, and ``issuer`` which OpenID provider it is: two may use one name.
     """
 
     model_config = ConfigDict(extra="forbid")
@@ -69,6 +69,7 @@ class AccountEntry(BaseModel):
     must_change: bool = False
     origin: Origin = Origin.PASSWORD
     subject: str | None = None
+    issuer: str | None = None
     created_at: datetime | None = None
     changed_at: datetime | None = None
 
@@ -113,8 +114,7 @@ class Accounts:
         fresh = AccountEntry(role=role, must_change=must_change, created_at=_now(), **self._credentials(name, password))
 
         def edit(accounts: dict[str, AccountEntry]) -> None:
-            if name in accounts:
-                raise Conflict(f"there is an account {name!r} already")
+            _check_free(name, accounts)
             accounts[name] = fresh
 
         self._file.change(edit)
@@ -139,7 +139,9 @@ class Accounts:
         """Lets a disabled account log in again. Raises ``NotFound``."""
         self._change("account.enabled", name, lambda _: {"disabled": False})
 
-    def sign_in_elsewhere(self, origin: Origin, subject: str, name: str, role: Role) -> Account | None:
+    def sign_in_elsewhere(
+        self, origin: Origin, subject: str, name: str, role: Role, issuer: str | None = None
+    ) -> Account | None:
         """The account of somebody whom another party has just vouched for, made or brought to ``role``.
 
         ``None`` when the account is disabled.
@@ -148,25 +150,32 @@ class Accounts:
             InvalidInput: for a name that cannot be an account's.
             Conflict: when the name is somebody else's account.
         """
-        known = next(
-            (one for one, entry in self._file.read().items() if (entry.origin, entry.subject) == (origin, subject)),
-            None,
-        )
+        vouched = (origin, issuer, subject)
+        known = next((one for one, entry in self._file.read().items() if _vouched(entry) == vouched), None)
         if known is None:
             _check_name(name)
-            self._make_elsewhere(origin, subject, name, role)
+            self._make_elsewhere(origin, subject, name, role, issuer)
             known = name
         elif self._entry(known).role is not role:
             self._change("account.role_changed", known, lambda _: {"role": role}, keep_admin=False)
         return self.get(known)
 
-    def _make_elsewhere(self, origin: Origin, subject: str, name: str, role: Role) -> None:
-        fresh = AccountEntry(role=role, password="", stamp=_stamp(), origin=origin, subject=subject, created_at=_now())
+    def _make_elsewhere(self, origin: Origin, subject: str, name: str, role: Role, issuer: str | None) -> None:
+        fresh = AccountEntry(
+            role=role,
+            password="",
+            stamp=_stamp(),
+            origin=origin,
+            subject=subject,
+            issuer=issuer,
+            created_at=_now(),
+        )
 
         def edit(accounts: dict[str, AccountEntry]) -> None:
-            there = accounts.setdefault(name, fresh)
-            if (there.origin, there.subject) != (origin, subject):
-                raise Conflict(f"the name {name!r} is another account's here")
+            # Another thread may have made it meanwhile.
+            if name not in accounts or _vouched(accounts[name]) != _vouched(fresh):
+                _check_free(name, accounts)
+                accounts[name] = fresh
 
         self._file.change(edit)
         self._note("account.created", {"account": name}, after=_noted(fresh))
@@ -217,8 +226,20 @@ def _check_name(name: str) -> None:
         raise InvalidInput([FieldFault("name", "wants letters, digits and . _ @ - (at most 100)")])
 
 
+def _check_free(name: str, accounts: Mapping[str, AccountEntry]) -> None:
+    """Nobody may pass for somebody else by another spelling of the name."""
+    taken = next((one for one in accounts if one.casefold() == name.casefold()), None)
+    if taken is not None:
+        raise Conflict(f"there is an account {taken!r} already")
+
+
 def _account(name: str, entry: AccountEntry) -> Account:
     return Account(name, entry.role, entry.stamp, entry.must_change)
+
+
+def _vouched(entry: AccountEntry) -> tuple[Origin, str | None, str | None]:
+    """Who says that it is who: one provider's users are never another's."""
+    return entry.origin, entry.issuer, entry.subject
 
 
 def _manages(entry: AccountEntry) -> bool:

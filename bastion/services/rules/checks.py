@@ -11,10 +11,12 @@ import sqlalchemy as sa
 from sqlalchemy.orm import Session
 
 from bastion.engine import RuleSpec
-from bastion.engine.detectors import BY_LANGUAGE
+from bastion.engine.detectors import LANGUAGES
 from bastion.engine.dialect import Expression, read_expression
+from bastion.engine.expressions import expressions_of, why_unrunnable
+from bastion.engine.nova import NOVA
 from bastion.engine.patterns import PatternError
-from bastion.engine.rules import pattern_lines
+from bastion.engine.rules import DEFAULT_LANGUAGE
 from bastion.engine.translation import translate
 from bastion.engine.validation import field_faults
 from bastion.models import Rule
@@ -66,13 +68,17 @@ def check_draft(session: Session, spec: RuleSpec) -> Checked:
     faults = [Finding(fault.field, fault.message) for fault in field_faults(spec)]
     if {"pattern", "language"} & {fault.field for fault in faults}:
         return Checked(tuple(faults), ())
-    if spec.language not in BY_LANGUAGE:
-        wanted = f"is not one that runs here: {', '.join(BY_LANGUAGE)}"
+    language = LANGUAGES.get(spec.language)
+    if language is None:
+        wanted = f"is not one that runs here: {', '.join(LANGUAGES)}"
         return Checked((*faults, Finding("language", wanted)), ())
-    found: list[Finding] = []
+    if spec.language == NOVA and (wrong := language.faults(spec.pattern)):
+        faults += [Finding("pattern", fault.reason, fault.line, fault.column) for fault in wrong]
+        return Checked(tuple(faults), ())
+    found: list[Finding] = [*_unrunnable(spec)]
     read: list[tuple[int, str]] = []
     ends = time.thread_time() + CHECK_SECONDS
-    for number, line in pattern_lines(spec.pattern):
+    for number, line in expressions_of(spec.language, spec.pattern):
         if time.thread_time() > ends:
             found.append(Finding("pattern", "this line and those below are checked when the rule is saved", number))
             break
@@ -82,7 +88,7 @@ def check_draft(session: Session, spec: RuleSpec) -> Checked:
             faults.append(Finding("pattern", fault.reason, fault.line, fault.column))
             continue
         read.append((number, line))
-        found += [Finding("pattern", warning, number) for warning in _warnings(line, expression)]
+        found += [Finding("pattern", warning, number) for warning in _warnings(line, expression, spec.language)]
     found += _repeated(read)
     found += _duplicates(session, spec, read)
     return Checked(tuple(faults), tuple(sorted(found, key=lambda finding: finding.line)))
@@ -90,27 +96,33 @@ def check_draft(session: Session, spec: RuleSpec) -> Checked:
 
 def expression_findings(spec: RuleSpec) -> list[Finding]:
     """What the author of a rule without a fault may not have meant by its expressions."""
-    lines = pattern_lines(spec.pattern)
+    lines = expressions_of(spec.language, spec.pattern)
     found = [
         Finding("pattern", warning, number)
         for number, line in lines
-        for warning in _warnings(line, read_expression(line, number))
+        for warning in _warnings(line, read_expression(line, number), spec.language)
     ]
-    return sorted([*found, *_repeated(lines)], key=lambda finding: finding.line)
+    return sorted([*_unrunnable(spec), *found, *_repeated(lines)], key=lambda finding: finding.line)
 
 
-def notes_on(line: str) -> list[str]:
+def _unrunnable(spec: RuleSpec) -> Iterator[Finding]:
+    if reason := why_unrunnable(spec.language, spec.pattern):
+        yield Finding("pattern", f"can only be a draft: {reason}")
+
+
+def notes_on(line: str, language: str = DEFAULT_LANGUAGE) -> list[str]:
     """What a stored expression does not say of itself."""
     try:
         expression = read_expression(line)
     except PatternError as fault:
         return [f"is not run: column {fault.column}: {fault.reason}"]
-    return [*_warnings(line, expression), *_habits(expression)]
+    return [*_warnings(line, expression, language), *_habits(expression)]
 
 
-def _warnings(line: str, expression: Expression) -> Iterator[str]:
-    """What the author of an expression may not have meant."""
-    if not _CASE_CHOSEN.search(line) and any(letter.isalpha() for letter in _NOT_LETTERS.sub("", line)):
+def _warnings(line: str, expression: Expression, language: str) -> Iterator[str]:
+    """What the author of an expression may not have meant. Nobody comes to tell case by accident in NOVA."""
+    case_chosen = language == NOVA or _CASE_CHOSEN.search(line)
+    if not case_chosen and any(letter.isalpha() for letter in _NOT_LETTERS.sub("", line)):
         yield "tells upper from lower case: write (?i) first unless that is meant"
     if _OPEN_START.match(line) or _OPEN_END.search(line):
         yield "begins or ends with an unlimited .*, which only makes matches longer and slower"
@@ -142,8 +154,9 @@ def _repeated(lines: Sequence[tuple[int, str]]) -> Iterator[Finding]:
 def _duplicates(session: Session, spec: RuleSpec, lines: Sequence[tuple[int, str]]) -> Iterator[Finding]:
     """Lines that another rule in use has, word for word."""
     wanted = {line: number for number, line in reversed(lines)}
-    chosen = sa.select(Rule.id, Rule.name, Rule.pattern).where(Rule.archived_at.is_(None), Rule.uuid != spec.uuid)
-    for rule_id, name, pattern in session.execute(chosen.order_by(Rule.id)) if wanted else ():
-        for _, line in pattern_lines(pattern):
+    chosen = sa.select(Rule.id, Rule.name, Rule.language, Rule.pattern).order_by(Rule.id)
+    others = chosen.where(Rule.archived_at.is_(None), Rule.uuid != spec.uuid)
+    for rule_id, name, language, pattern in session.execute(others) if wanted else ():
+        for _, line in expressions_of(language, pattern):
             if line in wanted:
                 yield Finding("pattern", f"is a line of rule {rule_id} too, {name}", wanted.pop(line))

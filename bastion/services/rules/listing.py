@@ -88,12 +88,19 @@ def selected_ids(session: Session, search: Search, now: datetime) -> Sequence[in
     return session.scalars(sa.select(Rule.id).where(*rule_conditions(search, now)).order_by(Rule.id)).all()
 
 
-def exported_rules(session: Session, search: Search, sort: str, now: datetime) -> Iterator[ListedRule]:
-    """All rules that the search selects, whole."""
-    chosen = sa.select(STATUS.label("status"), *_EXPORTED).where(*rule_conditions(search, now))
-    rows = session.execute(chosen.order_by(*_order(sort, now))).all()
-    for start in range(0, len(rows), PER_PAGE):
-        yield from _with_activity(session, rows[start : start + PER_PAGE], now)
+def exported_rules(database: sa.Engine, search: Search, sort: str, now: datetime) -> Iterator[ListedRule]:
+    """All rules that the search selects, whole, read a few at a time in short transactions."""
+    with Session(database) as session:
+        ids = session.scalars(
+            sa.select(Rule.id).where(*rule_conditions(search, now)).order_by(*_order(sort, now))
+        ).all()
+    for start in range(0, len(ids), PER_PAGE):
+        some = ids[start : start + PER_PAGE]
+        with Session(database) as session:
+            chosen = sa.select(STATUS.label("status"), *_EXPORTED).where(Rule.id.in_(some))
+            found = {row.id: row for row in session.execute(chosen)}
+            listed = _with_activity(session, [found[rule_id] for rule_id in some if rule_id in found], now)
+        yield from listed
 
 
 def _with_activity(session: Session, rows: Sequence[sa.Row[Any]], now: datetime) -> tuple[ListedRule, ...]:

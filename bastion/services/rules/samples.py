@@ -9,6 +9,7 @@ from typing import Final
 from bastion.compiler.trying import TryingCompiler
 from bastion.engine import Action, Engine, RuleSpec
 from bastion.engine.compilation import compile_expressions
+from bastion.engine.expressions import why_unrunnable
 from bastion.engine.layers import SIGNS, Compiler, Layer, load
 from bastion.engine.prefilters.loop import PREFILTER
 from bastion.engine.validation import MAX_SAMPLE_CHARACTERS, MAX_SAMPLES
@@ -122,7 +123,12 @@ def try_kept(spec: RuleSpec, compiler: Compiler | None = None) -> list[KeptSampl
 
 
 def sample_faults(spec: RuleSpec) -> list[FieldFault]:
-    """The samples that the rule does not do right by. Its fields and its pattern must be without fault."""
+    """What speaks against enabling the rule: samples that it does not do right by, or that it can match nothing.
+
+    Its fields and its pattern must be without fault.
+    """
+    if reason := why_unrunnable(spec.language, spec.pattern):
+        return [FieldFault("pattern", reason)]
     return [FieldFault(f"samples.{one.kind}", one.fault) for one in try_kept(spec) if not one.passed]
 
 
@@ -130,7 +136,7 @@ def check_samples(spec: RuleSpec) -> None:
     """Accepts a rule that may run.
 
     Raises:
-        InvalidRule: naming each sample that fails, if the rule is enabled.
+        InvalidRule: naming what speaks against enabling the rule, if it is enabled.
     """
     if spec.enabled and (faults := sample_faults(spec)):
         raise InvalidRule([*faults[:-1], replace(faults[-1], message=f"{faults[-1].message}; {DRAFT_WAY}")])

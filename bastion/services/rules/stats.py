@@ -26,9 +26,6 @@ DECIDED: Final = (*RIGHT, "false_positive")
 NEWEST: Final = 200
 """Judged triggers of a rule that its precision is of: what it did last year is not what it does today."""
 
-LOOKED_AT: Final = 1_000
-"""Triggers of a rule among which they are looked for: nobody judges most of them, and no index knows who did."""
-
 
 @dataclass(frozen=True, slots=True)
 class Precision:
@@ -116,16 +113,14 @@ def triggers_since(moment: datetime) -> sa.ColumnElement[int]:
 
 def judgements() -> tuple[sa.ColumnElement[int], sa.ColumnElement[int]]:
     """Of the newest judged triggers of the rule of the enclosing query, how many were right, and how many there are."""
-    looked_at = (
-        sa.select(RuleTrigger.disposition, RuleTrigger.timestamp)
-        .where(RuleTrigger.rule_id == Rule.id)
+    newest = (
+        sa.select(RuleTrigger.disposition)
+        .where(RuleTrigger.rule_id == Rule.id, RuleTrigger.disposition.in_(DECIDED))
         .order_by(RuleTrigger.timestamp.desc())
-        .limit(LOOKED_AT)
+        .limit(NEWEST)
         .correlate(Rule)
         .subquery()
     )
-    judged = sa.select(looked_at.c.disposition).where(looked_at.c.disposition.in_(DECIDED))
-    newest = judged.order_by(looked_at.c.timestamp.desc()).limit(NEWEST).subquery()
     right = sa.select(sa.func.count()).where(newest.c.disposition.in_(RIGHT)).scalar_subquery()
     return right, sa.select(sa.func.count()).select_from(newest).scalar_subquery()
 

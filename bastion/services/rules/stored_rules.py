@@ -14,7 +14,7 @@ from sqlalchemy.orm.exc import ObjectDeletedError, StaleDataError
 from bastion.compiler.probing import probe
 from bastion.engine import Action, RuleSpec, Severity, Validator, Views
 from bastion.engine.exceptions import read_exceptions
-from bastion.engine.rules import pattern_lines
+from bastion.engine.expressions import expressions_of
 from bastion.engine.validation import check_rule
 from bastion.errors import Conflict, FieldFault, InvalidRule, NotFound
 from bastion.models import MAX_ID, Rule, RuleTrigger, utc_now
@@ -142,7 +142,7 @@ def update_rule(
     spec = replace(before, **changes)
     check_rule(spec)
     if not probed:
-        if spec.pattern != rule.pattern:
+        if (spec.language, spec.pattern) != (rule.language, rule.pattern):
             _probe(spec)
         if rule.archived_at is None and spec != replace(before, exceptions=spec.exceptions):
             check_samples(spec)
@@ -240,7 +240,7 @@ def retire_rule(session: Session, rule: Rule, *, actor: str | None = None) -> No
 
 def _probe(spec: RuleSpec) -> None:
     """Raises ``InvalidRule`` for a pattern that compiles too slowly or too large, though it is of the dialect."""
-    lines = pattern_lines(spec.pattern)
+    lines = expressions_of(spec.language, spec.pattern)
     faults = probe([line for _, line in lines], stop_at_slow=True)
     if found := [
         FieldFault("pattern", f"line {number}, column {faults[line].column}: {faults[line].reason}", number)

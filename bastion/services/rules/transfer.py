@@ -13,10 +13,10 @@ from sqlalchemy.orm import Session
 
 from bastion.compiler.probing import probe
 from bastion.engine import RuleSpec
-from bastion.engine.rules import pattern_lines
+from bastion.engine.expressions import expressions_of
 from bastion.errors import BastionError, Conflict, NotFound
 from bastion.models import Rule
-from bastion.rulefile import JSON_LINES, FiledRule, Remark, RuleFiles, SourceFile, read_rule_files
+from bastion.rulefile import SUFFIXES, FiledRule, Remark, RuleFiles, SourceFile, read_rule_files
 from bastion.services.audit.changes import note_when_committed
 from bastion.services.rules.comparing import FieldDifference, differences
 from bastion.services.rules.history import content_of
@@ -31,7 +31,6 @@ from bastion.services.rules.stored_rules import (
 )
 
 RULEPACK: Final = Path(__file__).resolve().parents[2] / "rulepack"
-SUFFIXES: Final = (".yml", ".yaml", JSON_LINES)
 
 _SHOWN: Final = [name for name in CONTENT if name != "uuid"]
 
@@ -177,12 +176,13 @@ def _as_content(spec: RuleSpec) -> dict[str, Any]:
 
 
 def _slow_expressions(session: Session, planned: Sequence[Planned], bar: Bar) -> Iterator[Remark]:
-    known = {line for pattern in session.scalars(sa.select(Rule.pattern)) for _, line in pattern_lines(pattern)}
-    lines = {line for one in planned for _, line in pattern_lines(one.spec.pattern)} - known
+    stored = session.execute(sa.select(Rule.language, Rule.pattern))
+    known = {line for language, pattern in stored for _, line in expressions_of(language, pattern)}
+    lines = {line for one in planned for _, line in expressions_of(one.spec.language, one.spec.pattern)} - known
     with bar(len(lines)) as tick:
         faults = probe(sorted(lines), tick) if lines else {}
     for one in planned:
-        for number, line in pattern_lines(one.spec.pattern):
+        for number, line in expressions_of(one.spec.language, one.spec.pattern):
             if fault := faults.get(line):
                 wrong = f"pattern: line {number}, column {fault.column}: {fault.reason}"
                 yield Remark(one.filed.place, f"{one.spec.name!r}: {wrong}")

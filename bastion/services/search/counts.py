@@ -14,7 +14,7 @@ from bastion.services.search.timerange import Period, buckets
 AT_ONCE: Final = 2_000
 """Rows that may be counted while a page is made; more are counted after it."""
 
-COUNTED: Final = 20_000
+COUNTED: Final = 10_000
 """Rows that a count looks at."""
 
 COUNTED_BY_INDEX: Final = 2_000_000

@@ -17,7 +17,7 @@ PER_PAGE: Final = 50
 FIRST_LOOK: Final = 1_000
 """Rows of an index that mostly fill a page: a look at few is cheap, whatever plan the database takes."""
 
-LOOKED_AT: Final = 5_000
+LOOKED_AT: Final = 3_000
 """Rows of an index that one page looks at: PostgreSQL takes 10 microseconds to search one text."""
 
 FURTHER: Final = 10

@@ -12,7 +12,7 @@ from bastion.errors import Conflict, InvalidInput
 from bastion.models import RuleTrigger, utc_now
 from bastion.services.audit.changes import note_when_committed
 from bastion.services.search.pages import page_of_keys
-from bastion.services.search.selection import Selection, bounded_time
+from bastion.services.search.selection import Selection, Window, bounded_time, find_window
 from bastion.services.search.timerange import Period
 from bastion.services.search.trigger_fields import TRIGGERS
 from bastion.services.triggers.judging import NO_JUDGEMENT, Disposition, Judgement, changed_fields
@@ -23,8 +23,11 @@ BATCH: Final = 1_000
 MAX_AT_ONCE: Final = 10_000
 """Triggers that one judgement of many reaches."""
 
+LOOKED_AT: Final = 5_000
+"""Triggers that are looked at between two looks at the clock, while they are only counted."""
+
 COUNT_SECONDS: Final = 2
-"""The longest that a batch is looked for while they are only counted."""
+"""The longest that so many are looked at."""
 
 UNDO_WITHIN: Final = timedelta(hours=1)
 
@@ -61,19 +64,30 @@ def select_now(session: Session, selection: Selection, period: Period) -> Select
 def count(session: Session, selected: Selected, *, until: datetime) -> Counted:
     """Counts up to ``MAX_AT_ONCE``, and up to that time."""
     total = judged = 0
-    bookmark: str | None = None
-    already = sa.select(sa.func.count()).select_from(RuleTrigger).where(RuleTrigger.disposition.is_not(None))
+    left = selected.period
     while utc_now() < until:
         try:
             with bounded_time(session, COUNT_SECONDS):
-                keys, bookmark = _batch(session, selected, bookmark)
-                judged += session.scalar(already.where(RuleTrigger.id.in_(keys))) or 0
+                window = find_window(session, selected.selection, left, LOOKED_AT)
+                found, judged_there, beyond = _count_within(session, selected, window, MAX_AT_ONCE - total)
         except InvalidInput:
             break
-        total += len(keys)
-        if bookmark is None or total >= MAX_AT_ONCE:
-            return Counted(min(total, MAX_AT_ONCE), judged, bookmark is not None, sure=True)
+        total, judged = total + found, judged + judged_there
+        if beyond or window.complete:
+            return Counted(total, judged, beyond, sure=True)
+        # Rows at the edge's time were in this window.
+        left = Period(left.since, window.period.since)
     return Counted(total, judged, more=True, sure=False)
+
+
+def _count_within(session: Session, selected: Selected, window: Window, most: int) -> tuple[int, int, bool]:
+    """Of the newest selected triggers in the window, how many there are, how many are judged, and if there are more."""
+    where = (*selected.selection.where(window.driver, window.period), RuleTrigger.id <= selected.newest)
+    chosen = sa.select(RuleTrigger.disposition).where(*where)
+    chosen = chosen.order_by(RuleTrigger.timestamp.desc(), RuleTrigger.id.desc())
+    row = chosen.limit(most).subquery()
+    total, judged = session.execute(sa.select(sa.func.count(), sa.func.count(row.c.disposition)).select_from(row)).one()
+    return total, judged, total == most and bool(session.scalar(sa.select(chosen.offset(most).limit(1).exists())))
 
 
 @dataclass(frozen=True, slots=True)

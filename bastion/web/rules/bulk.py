@@ -1,4 +1,4 @@
-"""One change to many rules: a page that says what it would do, and the change."""
+"""Many rules at once: a page that says what a change would do, the change, and those rules as a file."""
 
 from collections.abc import Sequence
 from http import HTTPStatus
@@ -10,18 +10,24 @@ from werkzeug.wrappers import Response
 from bastion.errors import FieldFault, InvalidInput
 from bastion.extensions import db
 from bastion.models import MAX_ID, utc_now
+from bastion.rulefile import Format
 from bastion.services.rules.bulk import BulkChange, Kind, apply, plan
 from bastion.services.rules.listing import selected_ids
 from bastion.services.search.rules import FIELDS
 from bastion.services.search.tokens import parse
-from bastion.web.rules.listing import read_state
+from bastion.web.rules.listing import read_state, rule_file
 
 SHOWN = 200
 """Rules that the page names of each sort."""
 
 
 def bulk() -> str | Response:
-    """What the change would do, and with ``apply`` the change; both to the same rules at the same versions."""
+    """What the change would do, and with ``apply`` the change; both to the same rules at the same versions.
+
+    With ``export`` nothing is changed, and the rules come as a file.
+    """
+    if "export" in request.form:
+        return rule_file(Format.YAML.value, _some_rule_ids())
     change = _change()
     back = read_state(url_for(".index"), {"q": request.form.get("q", "")}).address()
     if "apply" not in request.form:
@@ -36,9 +42,7 @@ def bulk() -> str | Response:
 
 
 def _dry_run(change: BulkChange, back: str) -> str:
-    planned = plan(db.session(), _rule_ids(), change)
-    if not planned:
-        raise InvalidInput([FieldFault("rules", "are none: check some, or choose all that the search selects")])
+    planned = plan(db.session(), _some_rule_ids(), change)
     return render_template(
         "rules/bulk.html",
         change=change,
@@ -59,10 +63,14 @@ def _change() -> BulkChange:
     return BulkChange(kind, request.form.get("tag", "").strip())
 
 
-def _rule_ids() -> Sequence[int]:
+def _some_rule_ids() -> Sequence[int]:
     if request.form.get("scope") == "query":
-        return selected_ids(db.session(), parse(request.form.get("q", ""), FIELDS), utc_now())
-    return [_number(written) for written in request.form.getlist("rule")]
+        found = selected_ids(db.session(), parse(request.form.get("q", ""), FIELDS), utc_now())
+    else:
+        found = [_number(written) for written in request.form.getlist("rule")]
+    if not found:
+        raise InvalidInput([FieldFault("rules", "are none: check some, or choose all that the search selects")])
+    return found
 
 
 def _versions() -> dict[int, int]:

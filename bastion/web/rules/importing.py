@@ -9,11 +9,11 @@ from itsdangerous import BadSignature, SignatureExpired, URLSafeTimedSerializer
 from werkzeug.datastructures import FileStorage
 from werkzeug.wrappers import Response
 
-from bastion.engine.rules import pattern_lines
+from bastion.engine.expressions import expressions_of
 from bastion.errors import BastionError, Conflict, FieldFault, InvalidInput
 from bastion.extensions import db
-from bastion.rulefile import Format, Remark, SourceFile, read_rule_files
-from bastion.services.rules.transfer import SUFFIXES, Planned, fingerprint, plan_import, store_rules, try_out
+from bastion.rulefile import NOVA_SUFFIXES, SUFFIXES, Format, Remark, SourceFile, looks_like_nova, read_rule_files
+from bastion.services.rules.transfer import Planned, fingerprint, plan_import, store_rules, try_out
 from bastion.web.forms import RULE_FIELDS
 
 MAX_BYTES: Final = 4 * 1024 * 1024
@@ -78,7 +78,8 @@ def _preview(files: list[SourceFile]) -> str | Response:
 
 
 def _tried(planned: list[Planned]) -> list[Remark]:
-    lines = {line for one in planned if one.kind != "same" for _, line in pattern_lines(one.spec.pattern)}
+    changed = [one.spec for one in planned if one.kind != "same"]
+    lines = {line for spec in changed for _, line in expressions_of(spec.language, spec.pattern)}
     if len(lines) > MAX_EXPRESSIONS:
         wanted = f"have {len(lines):,} expressions, a page tries {MAX_EXPRESSIONS:,}: use flask rules import"
         raise InvalidInput([FieldFault("files", wanted)])
@@ -120,7 +121,8 @@ def _pasted() -> list[SourceFile]:
         form = Format(request.form.get("format", Format.YAML))
     except ValueError:
         raise InvalidInput([FieldFault("format", f"wants one of {', '.join(Format)}")]) from None
-    return [SourceFile(_PASTED[form], text.replace("\r\n", "\n").encode("utf-8", "surrogatepass"))]
+    name = f"pasted{NOVA_SUFFIXES[0]}" if looks_like_nova(text) else _PASTED[form]
+    return [SourceFile(name, text.replace("\r\n", "\n").encode("utf-8", "surrogatepass"))]
 
 
 def _seen(signed: str) -> Any:

@@ -1,22 +1,25 @@
 """The list of rules, and the same rules as a file."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from http import HTTPStatus
 from typing import Any, Final
 
+import sqlalchemy as sa
 from flask import Blueprint, make_response, redirect, render_template, request, url_for
+from sqlalchemy.orm import Session
 from werkzeug.datastructures import MultiDict
 from werkzeug.wrappers import Response
 
 from bastion.errors import FieldFault, InvalidInput, NotFound
 from bastion.extensions import db
 from bastion.models import utc_now
-from bastion.rulefile import Format, write_rules
+from bastion.rulefile import MAX_FILE_BYTES, Format, write_rules
 from bastion.services.rules.bulk import Kind
-from bastion.services.rules.exporting import exported
+from bastion.services.rules.exporting import Exported, exported
 from bastion.services.rules.listing import (
     DEFAULT_SORT,
+    PER_PAGE,
     SORTS,
     ListedRule,
     exported_rules,
@@ -31,6 +34,9 @@ from bastion.services.search.tokens import Token, parse, write
 from bastion.web.lists import ListState, token_parts
 
 PARAMETERS: Final = ("q", "sort", "page")
+HISTORY: Final = "history"
+"""Asks for the versions of each rule in an export of the rules themselves."""
+
 DESCENDING: Final = {"triggers", "precision", "last", "updated"}
 """What is sorted from the most on at the first click."""
 
@@ -112,25 +118,53 @@ def index() -> str | Response:
 def export_rules(suffix: str) -> Response:
     """All rules that the address asks for, as a file."""
     form = _LISTS.get(suffix)
-    state = read_state(url_for(".index"), request.args)
+    asked = request.args.to_dict()
+    with_history = suffix in _RULES and _said(asked.pop(HISTORY, "0"))
+    state = read_state(url_for(".index"), asked)
     if suffix in _RULES:
-        return _rule_file(suffix, state)
+        return rule_file(suffix, selected_ids(db.session(), state.search, state.now), with_history)
     if form is None:
         raise NotFound(f"there is no export {suffix!r}; there are {', '.join((*_LISTS, *_RULES))}")
-    records = (record_of(listed) for listed in exported_rules(db.session(), state.search, state.order, state.now))
+    records = map(record_of, exported_rules(db.engine, state.search, state.order, state.now))
     lines = form.write(export.up_to(export.MAX_ROWS, records), COLUMNS, "rule", export.MAX_ROWS)
-    answer = Response("".join(lines), content_type=f"{form.mimetype}; charset=utf-8")
+    answer = Response(lines, content_type=f"{form.mimetype}; charset=utf-8")
     answer.headers["Content-Disposition"] = f"attachment; filename=bastion-rules.{suffix}"
     return answer
 
 
-def _rule_file(suffix: str, state: RuleListState) -> Response:
-    """The rules whole, in a file that an import takes."""
-    ids = selected_ids(db.session(), state.search, state.now)
-    pieces = write_rules(exported(db.session(), ids), Format(suffix))
-    answer = Response("".join(pieces), content_type=f"{_RULES[suffix]}; charset=utf-8")
+def _said(word: str) -> bool:
+    if word not in ("0", "1"):
+        raise InvalidInput([FieldFault(HISTORY, "wants 1, or 0 for no versions")])
+    return word == "1"
+
+
+def rule_file(suffix: str, rule_ids: Sequence[int], with_history: bool = False) -> Response:
+    """The rules whole, in a file that an import takes. Raises ``InvalidInput`` for YAML that is too large for any."""
+    pieces = write_rules(_whole_rules(db.engine, rule_ids, with_history), Format(suffix))
+    if suffix == Format.YAML:
+        pieces = iter(_readable_again(pieces))
+    answer = Response(pieces, content_type=f"{_RULES[suffix]}; charset=utf-8")
     answer.headers["Content-Disposition"] = f"attachment; filename=bastion-rules.{suffix}"
     return answer
+
+
+def _readable_again(pieces: Iterable[str]) -> list[str]:
+    kept, size = [], 0
+    for piece in pieces:
+        size += len(piece.encode())
+        if size > MAX_FILE_BYTES:
+            wanted = f"take more than {MAX_FILE_BYTES:,} bytes of YAML, which no import reads: take JSON Lines"
+            raise InvalidInput([FieldFault("rules", wanted)])
+        kept.append(piece)
+    return kept
+
+
+def _whole_rules(database: sa.Engine, rule_ids: Sequence[int], with_history: bool) -> Iterator[Exported]:
+    """The rules, read a few at a time in short transactions, so that no download holds one for long."""
+    for start in range(0, len(rule_ids), PER_PAGE):
+        with Session(database) as session:
+            some = list(exported(session, rule_ids[start : start + PER_PAGE], with_history=with_history))
+        yield from some
 
 
 def read_state(path: str, arguments: Mapping[str, str]) -> RuleListState:

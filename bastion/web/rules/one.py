@@ -4,7 +4,7 @@ from flask import Blueprint, flash, redirect, render_template, request, url_for
 from flask_login import current_user
 from werkzeug.wrappers import Response
 
-from bastion.engine.rules import pattern_lines
+from bastion.engine.expressions import expressions_of
 from bastion.extensions import db
 from bastion.models import Rule, utc_now
 from bastion.services.rules import stored_rules
@@ -35,7 +35,7 @@ def show(rule_id: int) -> str:
 def pattern(rule_id: int) -> str:
     """The expressions, line by line, each with what it does not say of itself."""
     rule = _rule(rule_id)
-    noted = {number: notes_on(line) for number, line in pattern_lines(rule.pattern)}
+    noted = {number: notes_on(line, rule.language) for number, line in expressions_of(rule.language, rule.pattern)}
     lines = [(number, line, noted.get(number, [])) for number, line in enumerate(rule.pattern.split("\n"), start=1)]
     return render_template("rules/pattern.html", rule=rule, tab="pattern", lines=lines)
 

@@ -1,6 +1,7 @@
 """A step on a rule's ladder: a page that says what it changes on yesterday's events, and the step."""
 
 from http import HTTPStatus
+from typing import Final
 
 from flask import Blueprint, flash, redirect, render_template, request, url_for
 from flask_login import current_user
@@ -9,11 +10,18 @@ from werkzeug.wrappers import Response
 from bastion.errors import Conflict, FieldFault, InvalidInput, InvalidRule
 from bastion.extensions import db
 from bastion.firewall.flows import Mode
-from bastion.models import Rule
+from bastion.models import Rule, utc_now
 from bastion.runtime import runtime
 from bastion.services.rules import rollout, stored_rules
-from bastion.services.rules.rollout import Policies, Stage, stage_of
+from bastion.services.rules.rollout import BACK, Policies, Stage, stage_of
+from bastion.services.search.event_fields import EVENTS
+from bastion.services.search.selection import find_window
+from bastion.services.search.timerange import Period
+from bastion.web.list_pages import FRAGMENT
 from bastion.web.rules.specs import spec_of
+
+AT_ONCE: Final = 100
+"""Events that may be looked at while the page is made; more are looked at after it."""
 
 Answer = str | Response | tuple[str, int]
 
@@ -44,13 +52,27 @@ def step(rule_id: int) -> Answer:
 
 def _page(rule: Rule, stage: Stage, faults: tuple[str, ...] = ()) -> str:
     effect = None
+    fragment = FRAGMENT in request.headers
     if not rule.archived_at and stage_of(rule) is not stage:
         spec = spec_of(rule)
-        policies = _policies((spec.category or "").casefold())
-        effect = rollout.effect_of(db.session(), spec, stage, policies, runtime().trying)
+        if fragment or "effect" in request.args or _is_quick():
+            policies = _policies((spec.category or "").casefold())
+            effect = rollout.effect_of(db.session(), spec, stage, policies, runtime().trying)
     return render_template(
-        "rules/rollout.html", rule=rule, was=stage_of(rule), stage=stage, effect=effect, faults=faults
+        "rules/rollout.html",
+        rule=rule,
+        was=stage_of(rule),
+        stage=stage,
+        effect=effect,
+        faults=faults,
+        fragment=fragment,
     )
+
+
+def _is_quick() -> bool:
+    session = db.session()
+    yesterday = Period(utc_now() - BACK, None)
+    return find_window(session, EVENTS.select(session, ()), yesterday, AT_ONCE).complete
 
 
 def _policies(category: str) -> Policies:
