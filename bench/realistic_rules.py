@@ -13,7 +13,7 @@ from typing import Final
 from uuid import NAMESPACE_URL, uuid5
 
 from bastion.engine import Action, RuleSpec, Severity, Views
-from bastion.engine.detectors import BY_LANGUAGE
+from bastion.engine.detectors import LANGUAGES
 from bastion.engine.rules import DEFAULT_LANGUAGE
 from bastion.services.rules.transfer import read_rules
 
@@ -567,7 +567,7 @@ def generated_rules(count: int, seed: int = SEED) -> list[RuleSpec]:
         pattern = _pattern(author, dice)
         if pattern in rules or any(len(line) > LONGEST for line in pattern.split("\n")):
             continue
-        if faults := BY_LANGUAGE[DEFAULT_LANGUAGE].faults(pattern):
+        if faults := LANGUAGES[DEFAULT_LANGUAGE].faults(pattern):
             raise AssertionError(f"{author.__name__} wrote {pattern!r}: {faults[0]}")
         rules[pattern] = RuleSpec(
             uuid=str(uuid5(NAMESPACE_URL, pattern)),
