@@ -84,7 +84,8 @@ class TemporaryPostgres:
 
     def stop(self) -> None:
         if self._server.poll() is None:
-            self._server.send_signal(signal.SIGINT)
+            # Nobody needs its files again: it need not write them out.
+            self._server.send_signal(signal.SIGQUIT)
             self._server.wait(30)
         self._log.close()
         shutil.rmtree(self.folder, ignore_errors=True)

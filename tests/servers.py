@@ -9,16 +9,46 @@ import subprocess
 import sys
 import time
 from contextlib import closing
+from functools import cache
 from pathlib import Path
 from typing import Any
 
+from bastion import create_app
+from bastion.extensions import db
+from bastion.rulefile import RuleFiles
+from bastion.runtime import Runtime
+from bastion.schema import init_db
+from bastion.services.people.accounts import Role
 from bastion.services.people.tokens import Tokens
+from bastion.services.rules.stored_rules import any_rule
+from bastion.services.rules.transfer import RULEPACK, read_rules, store_rules
 from bastion.settings import Settings
 from tests.compiled import share_compiled_rules
 from tests.conftest import PASSWORD, ROOT, clean_environment
 
 START_SECONDS = 60
 BIN = Path(sys.executable).parent
+
+
+@cache
+def shipped_rules() -> RuleFiles:
+    return read_rules(RULEPACK)
+
+
+def set_up(database_url: str, instance: Path) -> None:
+    """What ``flask init`` does, without a process of its own and with a password that tests know."""
+    app = create_app(database_url=database_url, bastion_instance=instance)
+    parts: Runtime = app.extensions["bastion"]
+    with app.app_context():
+        init_db(auto_migrate=True)
+        if not any_rule(db.session()):
+            store_rules(db.session(), shipped_rules())
+            db.session.commit()
+        db.session.remove()
+        db.engine.dispose()
+    parts.firewall.rules.stop()
+    parts.vitals.stop()
+    parts.accounts.add("admin", Role.ADMIN, PASSWORD)
 
 
 class Server:
@@ -36,8 +66,7 @@ class Server:
         )
         self._workers = int(settings.get("BASTION_WORKERS", Settings.model_fields["bastion_workers"].default))
         if not token:
-            self.flask("init")
-            self.flask("user", "passwd", "admin", "--password", PASSWORD)
+            set_up(database_url, instance)
         self.token = token or Tokens(instance).create("every scope")
         self._log = (instance / "server.log").open("ab")
         self.start()

@@ -31,7 +31,7 @@ def test_a_change_reaches_what_is_not_so_already(
     session: Session, change: BulkChange, field: str, becomes: object
 ) -> None:
     tags = () if change.kind is Kind.ADD_TAG else ("kept", "old")
-    action = Action.NOTIFY if change.kind is Kind.BLOCK else Action.BLOCK
+    action = Action.BLOCK if change.kind is Kind.NOTIFY else Action.NOTIFY
     rule = stored_rule(session, enabled=change.kind is Kind.DISABLE, action=action, tags=tags)
     noise = stored_rule(session)
     (planned,) = plan(session, [rule.id], change)
@@ -74,7 +74,9 @@ def test_what_cannot_be_changed_says_why(session: Session) -> None:
 
 
 def test_rules_that_changed_or_went_since_the_dry_run_are_left_alone(session: Session, engine: Engine) -> None:
-    same, changed, gone = (stored_rule(session, enabled=False, name=name).id for name in ("same", "changed", "gone"))
+    same, changed, gone = (
+        stored_rule(session, enabled=False, action=Action.NOTIFY, name=name).id for name in ("same", "changed", "gone")
+    )
     planned = {one.id: one.version for one in plan(session, [same, changed, gone], ENABLE)}
     session.rollback()
     with Session(engine) as other:
@@ -92,12 +94,39 @@ def test_rules_that_changed_or_went_since_the_dry_run_are_left_alone(session: Se
 
 def test_more_than_a_handful_are_changed(session: Session, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(bulk, "_AT_ONCE", 2)
-    ids = [stored_rule(session, enabled=False).id for _ in range(5)]
+    ids = [stored_rule(session, enabled=False, action=Action.NOTIFY).id for _ in range(5)]
 
     assert apply(session, dict.fromkeys(ids, 1), ENABLE, actor=None).changed == 5
     session.commit()
 
     assert {(rule.enabled, rule.version) for rule in session.query(Rule)} == {(True, 2)}
+
+
+@pytest.mark.parametrize(
+    ("change", "enabled", "action"),
+    [(ENABLE, False, Action.BLOCK), (BulkChange(Kind.BLOCK), True, Action.NOTIFY)],
+)
+def test_no_rule_begins_to_block_without_samples(
+    session: Session, change: BulkChange, enabled: bool, action: Action
+) -> None:
+    proven = {"pattern": "zymurgy", "must_match": ("zymurgy",), "must_not_match": ("yeast",)}
+    bare = stored_rule(session, name="Bare", enabled=enabled, action=action)
+    rule = stored_rule(session, name="Proven", enabled=enabled, action=action, **proven)
+    ids = {bare.id: 1, rule.id: 1}
+
+    refused, accepted = plan(session, list(ids), change)
+    done = apply(session, ids, change, actor="ada")
+    session.commit()
+
+    assert refused.refusal == (
+        "would begin to block: samples.must_match: wants at least one text before the rule may block"
+    )
+    assert accepted.refusal is None
+    assert (done.changed, done.skipped) == (1, (f"Bare {refused.refusal}",))
+    assert [(one.enabled, one.action) for one in session.query(Rule).order_by(Rule.id)] == [
+        (enabled, action),
+        (True, Action.BLOCK),
+    ]
 
 
 @pytest.mark.parametrize("tag", ["", "a\nb", "a\0", "\ud800"])

@@ -9,6 +9,7 @@ import yaml
 from flask.testing import FlaskClient
 from sqlalchemy.orm import Session
 
+from bastion.engine import Action
 from bastion.models import Rule
 from bastion.services.rules.stored_rules import update_rule
 from tests.factories import stored_event, stored_rule
@@ -74,7 +75,10 @@ def test_the_files_hold_what_the_list_shows(analyst: FlaskClient, session: Sessi
 
 
 def test_a_change_is_shown_before_it_is_made(analyst: FlaskClient, session: Session) -> None:
-    drafts = [stored_rule(session, name=f"Draft {number}", enabled=False, category="pii") for number in range(2)]
+    drafts = [
+        stored_rule(session, name=f"Draft {number}", enabled=False, action=Action.NOTIFY, category="pii")
+        for number in range(2)
+    ]
     stored_rule(session, name="Running", category="pii")
     noise = stored_rule(session, name="Noise", enabled=False)
     sent = {"change": "enable", "scope": "query", "q": "category:pii"}

@@ -8,6 +8,7 @@ import time
 from collections import defaultdict
 from collections.abc import Collection, Iterable, Iterator, Sequence
 from contextlib import contextmanager
+from functools import cache
 from itertools import islice
 from typing import Final, NamedTuple
 
@@ -212,7 +213,7 @@ class RegexDetector:
         if layer.finds and place not in layer.always:
             return True
         try:
-            sign = self._compiled(layer.expressions[place].source)
+            sign = _compiled_sign(layer.expressions[place].source)
             return sign.search(text, timeout=self._rule_seconds) is not None
         except TimeoutError:
             return True
@@ -264,15 +265,15 @@ class RegexDetector:
     def _search(self, source: str, timer: _Timer) -> regex.Pattern[str]:
         """The expression as it is searched for, compiled when it is first needed."""
         if source not in self._searches:
+            # Threads that meet here compile twice and keep either: the same.
             with timer.stopped():
-                return self._compiled(source)
+                self._searches[source] = compile_expression(source)
         return self._searches[source]
 
-    def _compiled(self, source: str) -> regex.Pattern[str]:
-        if source not in self._searches:
-            # Threads that meet here compile twice and keep either: the same.
-            self._searches[source] = compile_expression(source)
-        return self._searches[source]
+
+@cache
+def _compiled_sign(source: str) -> regex.Pattern[str]:
+    return compile_expression(source)
 
 
 def _accepted(found: Iterable[regex.Match[str]], validator: Validator, until: float) -> Iterator[regex.Match[str]]:

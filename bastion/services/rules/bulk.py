@@ -1,7 +1,7 @@
 """One change to many rules: first what it would do, then the change itself, to what has not changed since."""
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import StrEnum
 from typing import Any, Final
 
@@ -13,7 +13,7 @@ from bastion.engine.validation import MAX_TEXT, UNSTORABLE
 from bastion.errors import FieldFault, InvalidInput
 from bastion.models import Rule, utc_now
 from bastion.services.rules.history import Signature, check_comment, content_of, continued
-from bastion.services.rules.samples import sample_faults
+from bastion.services.rules.samples import lacking_samples, sample_faults
 from bastion.services.rules.stored_rules import readable
 
 MAX_RULES: Final = 5_000
@@ -144,6 +144,13 @@ def _refusal(rule: Rule, change: BulkChange) -> str | None:
         return "is archived: restore it first"
     if change.kind is Kind.ADD_TAG and sum(map(len, (*rule.tags, change.tag))) > MAX_TEXT:
         return f"would have more than {MAX_TEXT:,} characters of tags"
-    if change.kind is Kind.ENABLE and (faults := sample_faults(readable(rule))):
-        return f"has a sample that fails: {faults[0]}"
+    if change.kind in (Kind.ENABLE, Kind.BLOCK):
+        before = readable(rule)
+        after = replace(before, enabled=rule.enabled or change.kind is Kind.ENABLE)
+        if change.kind is Kind.BLOCK:
+            after = replace(after, action=Action.BLOCK)
+        if lacking := lacking_samples(after, before):
+            return f"would begin to block: {lacking[0]}"
+        if change.kind is Kind.ENABLE and (faults := sample_faults(before)):
+            return f"has a sample that fails: {faults[0]}"
     return None
