@@ -30,7 +30,7 @@ pytest: $(VENV)/test.stamp  ## Run the tests, on SQLite and PostgreSQL, with a r
 	@sh tests/ensure_chromium.sh
 	@sh requirements/ensure_libhs.sh $(BIN)/python
 	@sh tests/ensure_nginx.sh
-	$(BIN)/pytest --numprocesses auto --maxprocesses 4 --dist loadfile
+	$(BIN)/pytest --numprocesses $$(($$(getconf _NPROCESSORS_ONLN) + 1)) --maxprocesses 4 --dist loadfile --no-loadscope-reorder
 
 format: $(VENV)/test.stamp  ## Rewrite the code in the house's format.
 	$(BIN)/ruff check --fix-only

@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 from flask import Flask
 from flask.testing import FlaskClient
+from jinja2 import FileSystemBytecodeCache
 from sqlalchemy import Engine
 from sqlalchemy.orm import Session
 
@@ -23,12 +24,18 @@ from tests.compiled import compiled_rules
 from tests.databases import KINDS, Databases
 
 ROOT = Path(__file__).resolve().parent.parent
+WAITING = ("tests/browser/", "tests/server/", "tests/firewall/test_killed", "tests/firewall/test_database_away")
 PASSWORD = "correct horse battery staple"
 
 
 def pytest_configure() -> None:
     # Before there are workers, so that they share it.
     compiled_rules()
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """What waits for servers and browsers comes first, and the rest is done meanwhile."""
+    items.sort(key=lambda item: not item.path.relative_to(ROOT).as_posix().startswith(WAITING))
 
 
 @pytest.fixture(autouse=True)
@@ -61,11 +68,18 @@ def instance(tmp_path: Path) -> Path:
     return tmp_path / "instance"
 
 
+@pytest.fixture(scope="session")
+def templates(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Where templates stay compiled from one application to the next."""
+    return tmp_path_factory.mktemp("templates")
+
+
 @pytest.fixture
-def app(database_url: str, instance: Path) -> Iterator[Flask]:
+def app(database_url: str, instance: Path, templates: Path) -> Iterator[Flask]:
     app = create_app(database_url=database_url, bastion_instance=instance)
     app.testing = True
     app.config["PROPAGATE_EXCEPTIONS"] = False
+    app.jinja_env.bytecode_cache = FileSystemBytecodeCache(str(templates))
     # What all tests have in common is compiled once, what each adds when it adds it.
     app.extensions["bastion"].firewall.rules._compiler._signs = compile_signs()
     yield app

@@ -23,6 +23,7 @@ import regex
 
 from bastion.engine.detectors.regex_rules import MAX_MATCHED_TEXT, RegexDetector
 from bastion.engine.dialect import pattern_faults
+from bastion.engine.layers import Compiler, compile_here
 from bastion.engine.rules import Views, pattern_lines
 from bastion.engine.verdict import MAX_SPANS, RAW_VIEW, Span
 from tests.engine.grammar import Line, draw_line, draw_text
@@ -168,12 +169,12 @@ def by_loop(patterns: Sequence[str]) -> Callable[[str], dict[int, tuple[Span, ..
     return find
 
 
-def by_detector(patterns: Sequence[str]) -> Find:
+def by_detector(patterns: Sequence[str], compiler: Compiler = compile_here) -> Find:
     """What the detector finds in the text as it is; an exception or a fault is an answer of its own."""
     rules = [rule_spec(pattern=pattern, views=Views.RAW) for pattern in patterns]
     numbers = {rule.uuid: number for number, rule in enumerate(rules)}
     # Time enough on a busy machine: what it finds is tested here, not how soon.
-    detector = cache(lambda: RegexDetector(rules, rule_seconds=60, scan_seconds=600))
+    detector = cache(lambda: RegexDetector(rules, compiler, rule_seconds=60, scan_seconds=600))
 
     def find(text: str) -> Answer:
         try:

@@ -10,10 +10,13 @@ from random import Random
 import pytest
 from hypothesis import assume, example, given, reject, settings
 
+from bastion.compiler.caching import CachingCompiler
+from bastion.compiler.process import shared_process
 from bastion.engine.detectors.regex_rules import RegexDetector
 from bastion.engine.dialect import pattern_faults
 from bastion.engine.verdict import Match
 from bastion.services.rules.transfer import RULEPACK, read_rules
+from tests.compiled import compiled_rules
 from tests.conftest import ROOT
 from tests.engine.fuzz import Tally, by_detector, by_loop, disagreement, run_batch
 from tests.engine.grammar import disguise, searches
@@ -110,13 +113,17 @@ def test_one_rule_on_one_text(search: tuple[str, str]) -> None:
 @pytest.fixture(scope="module")
 def disagreements() -> Callable[[list[str]], list[str]]:
     """The texts in which the detector does not find of the shipped rules what the loop finds."""
-    loop, detector = by_loop(PATTERNS), by_detector(PATTERNS)
+    compiler = CachingCompiler(compiled_rules(), shared_process("differential"))
+    loop, detector = by_loop(PATTERNS), by_detector(PATTERNS, compiler)
     return lambda texts: [text for text in texts if loop(text) != detector(text)]
 
 
 @pytest.mark.parametrize("look", LOOKS)
 def test_shipped_rules_on_prose_and_samples(look: str, disagreements: Callable[[list[str]], list[str]]) -> None:
-    texts = [LOOKS[look](text) for text in realistic_texts()]
+    place = list(LOOKS).index(look)
+    # As they are all of them, and each in every third of the other looks: the loop takes its time.
+    some = realistic_texts()[place % 3 :: 3] if place else realistic_texts()
+    texts = [LOOKS[look](text) for text in some]
     expect_none(disagreements([*texts, "\n".join(texts)]))
 
 

@@ -213,4 +213,4 @@ def test_nobody_says_who_he_is_by_a_header(server: Server) -> None:
     assert headers["Strict-Transport-Security"] is None
     lines = [json.loads(line) for line in (server.instance / "audit.log").read_text().splitlines()]
     assert {line["address"] for line in lines if line.get("address")} <= {"127.0.0.1"}
-    assert {line["kind"] for line in lines} >= {"account", "command"}
+    assert {line["kind"] for line in lines} >= {"account", "process"}
