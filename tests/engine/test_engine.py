@@ -9,6 +9,7 @@ import pytest
 
 from bastion.engine import Action, Engine, Match, PipelineVerdict, RuleFault, Status, Verdict
 from bastion.engine.detectors import BY_ID, BY_LANGUAGE, LANGUAGES, PIPELINES
+from bastion.engine.detectors.regex_rules import RegexDetector
 from tests.conftest import ROOT
 from tests.factories import rule_spec
 
@@ -96,7 +97,9 @@ def test_every_pipeline_can_be_found_by_its_id_and_its_language() -> None:
 
 
 def test_threads_share_an_engine() -> None:
-    engine = Engine([rule_spec(pattern=f"{letter}+\n{letter}{letter}") for letter in "abcdefgh"])
+    rules = [rule_spec(pattern=f"{letter}+\n{letter}{letter}") for letter in "abcdefgh"]
+    # Time enough for eight threads on a busy machine.
+    engine = RegexDetector(rules, rule_seconds=60, scan_seconds=600)
     texts = [f"{'abcdefgh'[at % 8] * (at % 5 + 1)} and {at}" for at in range(400)]
     alone = [engine.scan(text) for text in texts]
 
