@@ -80,7 +80,10 @@ def main() -> None:
         databases = Databases(Path(folder))
         for kind in KINDS:
             url = databases.blank(kind)
-            server = Server(url, Path(folder) / kind)
+            instance = Path(folder) / kind
+            # Of its own, or the second would find what the first has compiled.
+            (instance / "cache").mkdir(parents=True)
+            server = Server(url, instance)
             try:
                 figures += measure(kind, server, url)
             finally:
