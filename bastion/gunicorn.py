@@ -12,6 +12,7 @@ from typing import Any
 from flask.helpers import get_debug_flag
 
 from bastion.errors import BastionError
+from bastion.gunicorn_worker import forget
 from bastion.logs import log_as_json
 from bastion.settings import LogFormat, load_settings
 
@@ -24,7 +25,7 @@ if get_debug_flag():
 
 bind = f"[{_settings.host}]:{_settings.port}" if ":" in _settings.host else f"{_settings.host}:{_settings.port}"
 workers = _settings.bastion_workers
-worker_class = "gthread"
+worker_class = "bastion.gunicorn_worker.SharingWorker"
 threads = _settings.bastion_threads
 # A worker that answers nobody for so long is ended.
 timeout = 60
@@ -103,7 +104,8 @@ def worker_exit(_server: Any, worker: Any) -> None:
 
 
 def child_exit(_server: Any, worker: Any) -> None:
-    """Takes a dead worker's gauges out of the metrics; its counts stay."""
+    """Takes a dead worker's gauges out of the metrics, and its connections out of account; its counts stay."""
+    forget(worker.age)
     from prometheus_client.multiprocess import mark_process_dead
 
     mark_process_dead(worker.pid)  # type: ignore[no-untyped-call]

@@ -188,7 +188,15 @@ def bare_server(threads: int) -> Iterator[int]:
         port = int(probe.getsockname()[1])
     server = subprocess.Popen(
         [
-            *[BIN / "gunicorn", "-k", "gthread", "-w", str(WORKERS), "--threads", str(threads)],
+            *[
+                BIN / "gunicorn",
+                "-k",
+                "bastion.gunicorn_worker.SharingWorker",
+                "-w",
+                str(WORKERS),
+                "--threads",
+                str(threads),
+            ],
             *["-b", f"127.0.0.1:{port}", "--no-control-socket", "--log-level", "warning", "bench.bare:app"],
         ],
         cwd=ROOT,

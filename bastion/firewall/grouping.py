@@ -8,6 +8,7 @@ import threading
 import time
 from collections.abc import Callable, Sequence
 from contextlib import suppress
+from itertools import pairwise
 from typing import Final, Generic, TypeVar
 
 Task = TypeVar("Task")
@@ -34,13 +35,18 @@ class NotDoneInTime(Exception):
 
 
 class _Caller(Generic[Task, Result]):
-    """One who waits. The lock is held until there is news: a result, or that it is this one's turn to work."""
+    """One who waits. The lock is held until there is news: a result, or that it is this one's turn to work.
 
-    __slots__ = ("leads", "news", "outcome", "task")
+    Who has news wakes the one ``after``. Woken all at once they would fight for Python's lock.
+    """
+
+    __slots__ = ("after", "gone", "leads", "news", "outcome", "task")
 
     def __init__(self, task: Task) -> None:
         self.task = task
         self.leads = False
+        self.gone = False
+        self.after: _Caller[Task, Result] | None = None
         self.outcome: Result | BaseException | None = None
         self.news = threading.Lock()
         self.news.acquire()
@@ -75,6 +81,8 @@ class Grouped(Generic[Task, Result]):
             self._busy = True
         if not caller.leads and not caller.news.acquire(timeout=seconds):
             self._leave(caller)
+        if caller.after is not None:
+            caller.after.news.release()
         if caller.leads:
             self._lead()
         outcome = caller.outcome
@@ -87,6 +95,7 @@ class Grouped(Generic[Task, Result]):
         with self._lock:
             if caller.outcome is not None or caller.leads:
                 return
+            caller.gone = True
             with suppress(ValueError):
                 self._waiting.remove(caller)
         raise NotDoneInTime
@@ -124,6 +133,9 @@ class Grouped(Generic[Task, Result]):
         with self._lock:
             for caller, outcome in zip(group, outcomes, strict=True):
                 caller.outcome = outcome
+            told = [caller for caller in group if not (caller.leads or caller.gone)]
+            for caller, after in pairwise(told):
+                caller.after = after
             successor = self._waiting[0] if self._waiting else None
             if successor is None:
                 self._busy = False
@@ -131,6 +143,5 @@ class Grouped(Generic[Task, Result]):
                 successor.leads = True
         if successor is not None:
             successor.news.release()
-        for caller in group:
-            if not caller.leads:
-                caller.news.release()
+        if told:
+            told[0].news.release()

@@ -1,7 +1,6 @@
 """One id for each request: in its answer, in every line of the log, in the audit log, on every page of an error."""
 
 import logging
-import secrets
 import sys
 import traceback
 from collections.abc import Iterator
@@ -9,6 +8,7 @@ from contextvars import ContextVar
 from typing import Final
 
 from flask import Flask, g, has_request_context
+from uuid_utils import uuid4
 from werkzeug.wrappers import Response
 
 HEADER: Final = "X-Request-ID"
@@ -32,7 +32,8 @@ def request_id() -> str | None:
 
 def new_request_id() -> str:
     """An id of our own making: one that a client sends could be anybody's."""
-    return secrets.token_hex(8)
+    # Unlike `secrets`, it does not ask the system for each.
+    return uuid4().hex[:16]
 
 
 def add_request_ids(app: Flask) -> None:

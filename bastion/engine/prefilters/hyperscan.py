@@ -6,7 +6,6 @@ their own that overlooks matches, or cannot store what they compiled.
 
 import ctypes
 import platform
-import threading
 import weakref
 from collections.abc import Callable, Sequence
 from typing import Any, Final
@@ -18,6 +17,9 @@ _MODE_BLOCK: Final = 1
 _ONCE_AND_ALSO_EMPTY: Final = 8 | 16
 """HS_FLAG_SINGLEMATCH and HS_FLAG_ALLOWEMPTY."""
 
+SHORT_TEXT: Final = 8192
+"""Bytes. A shorter text is scanned with Python's lock held, since giving it up and waiting for it takes longer."""
+
 _Callback = ctypes.CFUNCTYPE(
     ctypes.c_int, ctypes.c_uint, ctypes.c_ulonglong, ctypes.c_ulonglong, ctypes.c_uint, ctypes.c_void_p
 )
@@ -27,8 +29,11 @@ class _CompileError(ctypes.Structure):
     _fields_ = (("message", ctypes.c_char_p), ("expression", ctypes.c_int))
 
 
-def _library() -> ctypes.CDLL:
-    """Raises ``ImportError`` where there is none, or none for this processor."""
+def _library() -> tuple[ctypes.CDLL, ctypes.PyDLL]:
+    """The library, and the same to be called with Python's lock held.
+
+    Raises ``ImportError`` where there is none, or none for this processor.
+    """
     for name in _NAMES:
         try:
             library = ctypes.CDLL(name)
@@ -38,11 +43,11 @@ def _library() -> ctypes.CDLL:
             library.hs_version.restype = ctypes.c_char_p
             for freeing in (library.hs_free_database, library.hs_free_scratch):
                 freeing.argtypes = (ctypes.c_void_p,)
-            return library
+            return library, ctypes.PyDLL(name)
     raise ImportError("there is no libhs")
 
 
-_hs: Final = _library()
+_hs, _hs_with_lock = _library()
 _libc: Final = ctypes.CDLL(None)
 
 
@@ -60,7 +65,7 @@ class _Database:
 
 
 class _Scratch:
-    """The working memory of one thread's scans, and what the scan of the moment has found."""
+    """The working memory of one scan at a time, and what it has found."""
 
     def __init__(self, database: _Database) -> None:
         self.handle = ctypes.c_void_p()
@@ -80,18 +85,22 @@ class _Scratch:
 class _DatabaseMatcher:
     def __init__(self, database: _Database) -> None:
         self._database = database
-        self._of_thread = threading.local()
+        # Last in, first out: what was used a moment ago is still in the processor's cache.
+        self._idle: list[_Scratch] = []
 
     def found(self, projected: bytes) -> list[int]:
         try:
-            scratch: _Scratch = self._of_thread.scratch
-        except AttributeError:
-            scratch = self._of_thread.scratch = _Scratch(self._database)
-        scratch.found.clear()
-        wrong = _hs.hs_scan(self._database.handle, projected, len(projected), 0, scratch.handle, scratch.callback, None)
-        if wrong:
+            scratch = self._idle.pop()
+        except IndexError:
+            scratch = _Scratch(self._database)
+        length = len(projected)
+        scan = (_hs_with_lock if length < SHORT_TEXT else _hs).hs_scan
+        if wrong := scan(self._database.handle, projected, length, 0, scratch.handle, scratch.callback, None):
             raise RuntimeError(f"libhs cannot scan (error {wrong})")
-        return scratch.found.copy()
+        found = scratch.found.copy()
+        scratch.found.clear()
+        self._idle.append(scratch)
+        return found
 
 
 class _Hyperscan:

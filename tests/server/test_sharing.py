@@ -1,0 +1,179 @@
+"""Connections among workers, and threads among connections: what ``SharingWorker`` adds to gunicorn's."""
+
+import os
+import signal
+import socket
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import ExitStack, closing
+from http.client import HTTPConnection
+from pathlib import Path
+
+import pytest
+
+from tests.databases import Databases
+from tests.servers import Server
+
+LATER = 0.05
+"""Seconds: long after a thread has given up waiting for more on its connection."""
+
+
+@pytest.fixture(scope="module")
+def narrow(databases: Databases, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
+    """One worker that answers one request at a time."""
+    folder = tmp_path_factory.mktemp("narrow") / "instance"
+    running = Server(databases.blank("sqlite"), folder, BASTION_WORKERS="1", BASTION_THREADS="1")
+    yield running
+    running.stop()
+
+
+@pytest.fixture(scope="module")
+def wide(databases: Databases, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
+    folder = tmp_path_factory.mktemp("wide") / "instance"
+    running = Server(databases.blank("sqlite"), folder, BASTION_WORKERS="3", BASTION_THREADS="4")
+    yield running
+    running.stop()
+
+
+def connected(server: Server) -> HTTPConnection:
+    connection = HTTPConnection("127.0.0.1", server.port, timeout=20)
+    connection.connect()
+    return connection
+
+
+def is_alive(connection: HTTPConnection) -> bool:
+    connection.request("GET", "/healthz")
+    answer = connection.getresponse()
+    answer.read()
+    return answer.status == 200
+
+
+def sockets_of(pid: int) -> set[str]:
+    """The inodes of the sockets that a process has open."""
+    found = set()
+    for descriptor in Path(f"/proc/{pid}/fd").iterdir():
+        try:
+            found.add(str(descriptor.readlink()))
+        except FileNotFoundError:
+            continue
+    return {name for name in found if name.startswith("socket:")}
+
+
+def connections_of(server: Server) -> list[int]:
+    """How many connections each worker holds, beside the sockets that all of them have."""
+    of_each = [sockets_of(pid) for pid in server.worker_pids()]
+    return [len(sockets - set.intersection(*of_each)) for sockets in of_each]
+
+
+def test_connections_opened_at_once_are_shared(wide: Server) -> None:
+    before = connections_of(wide)
+    with ExitStack() as open_ones:
+        connections = [open_ones.enter_context(closing(connected(wide))) for _ in range(30)]
+        assert all(map(is_alive, connections))
+        taken = [now - then for now, then in zip(connections_of(wide), before, strict=True)]
+        assert sum(taken) == 30
+        # A worker that is slow to wake up is not waited for.
+        assert min(taken) >= 4, taken
+
+
+def test_a_stuck_worker_is_not_waited_for(wide: Server) -> None:
+    stuck = wide.worker_pids()[0]
+    os.kill(stuck, signal.SIGSTOP)
+    try:
+        with ExitStack() as open_ones:
+            connections = [open_ones.enter_context(closing(connected(wide))) for _ in range(20)]
+            assert all(map(is_alive, connections))
+    finally:
+        os.kill(stuck, signal.SIGCONT)
+
+
+def test_a_dead_worker_is_not_waited_for(wide: Server) -> None:
+    dead = wide.worker_pids()[0]
+    os.kill(dead, signal.SIGKILL)
+    deadline = time.monotonic() + 30
+    while dead in (pids := wide.worker_pids()) or len(pids) < 3:
+        assert time.monotonic() < deadline
+        time.sleep(0.05)
+    with ExitStack() as open_ones:
+        connections = [open_ones.enter_context(closing(connected(wide))) for _ in range(20)]
+        assert all(map(is_alive, connections))
+
+
+def test_one_connection_is_answered_again_at_once_and_later(narrow: Server) -> None:
+    with closing(connected(narrow)) as connection:
+        for pause in (0, 0, LATER, 0):
+            time.sleep(pause)
+            assert is_alive(connection)
+
+
+def test_requests_that_are_sent_together_are_answered_in_turn(narrow: Server) -> None:
+    with closing(socket.create_connection(("127.0.0.1", narrow.port), timeout=20)) as connection:
+        asked = b"GET /healthz HTTP/1.1\r\nHost: x\r\n\r\n"
+        last = b"GET /healthz HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n"
+        connection.sendall(asked * 4 + last)
+        answered = b""
+        while received := connection.recv(65536):
+            answered += received
+    assert answered.count(b"HTTP/1.1 200 OK") == 5
+
+
+def test_a_busy_connection_leaves_the_thread_to_others(narrow: Server) -> None:
+    stop = threading.Event()
+    answered = []
+    request = b"GET /healthz HTTP/1.1\r\nHost: x\r\n\r\n"
+
+    def keep_asking() -> None:
+        """The next request is always there before the answer to the last one is read."""
+        with closing(socket.create_connection(("127.0.0.1", narrow.port), timeout=20)) as connection:
+            connection.sendall(request * 200)
+            while not stop.is_set():
+                answers = connection.recv(65536).count(b"HTTP/1.1 200 OK")
+                answered.append(answers)
+                connection.sendall(request * answers)
+
+    thread = threading.Thread(target=keep_asking)
+    thread.start()
+    try:
+        with closing(connected(narrow)) as connection:
+            for _ in range(20):
+                assert is_alive(connection)
+    finally:
+        stop.set()
+        thread.join()
+    assert sum(answered) > 20
+
+
+def test_a_silent_connection_does_not_hold_the_thread(narrow: Server) -> None:
+    with ExitStack() as open_ones:
+        for _ in range(8):
+            silent = open_ones.enter_context(closing(connected(narrow)))
+            assert is_alive(silent)
+        with closing(connected(narrow)) as connection:
+            assert is_alive(connection)
+            assert is_alive(silent)
+
+
+def test_a_server_that_ends_answers_what_was_asked(databases: Databases, tmp_path: Path) -> None:
+    """Also on a connection whose thread has stayed with it."""
+    server = Server(databases.blank("sqlite"), tmp_path / "instance", BASTION_WORKERS="1", BASTION_THREADS="2")
+    answers: list[bool] = []
+    refused = threading.Event()
+
+    def keep_asking() -> None:
+        with closing(connected(server)) as connection:
+            while not refused.is_set():
+                connection.request("GET", "/healthz")
+                answer = connection.getresponse()
+                answers.append(answer.read() != b"" and answer.status == 200)
+                if answer.will_close:
+                    refused.set()
+
+    thread = threading.Thread(target=keep_asking)
+    thread.start()
+    while len(answers) < 20:
+        time.sleep(0.01)
+    server.stop()
+    thread.join(30)
+    assert refused.is_set()
+    assert all(answers)
