@@ -34,7 +34,7 @@ class SharingWorker(ThreadWorker):  # type: ignore[misc]
     def accept(self, listener: Any) -> None:
         """Takes a new connection, or leaves it for a moment to a worker that has fewer."""
         self._tell()
-        if self._left_until is None and self.nr_conns >= min(filter(None, _open)):
+        if self._left_until is None and self.nr_conns >= min(filter(None, _open), default=self.nr_conns + 1):
             self._left_until = time.monotonic() + LEAVE_SECONDS
             self.set_accept_enabled(False)
             return
@@ -48,10 +48,15 @@ class SharingWorker(ThreadWorker):  # type: ignore[misc]
             super().set_accept_enabled(enabled)
 
     def wait_for_and_dispatch_events(self, timeout: float) -> None:
-        """Waits no longer than a connection is left to others."""
-        if self._left_until is not None and not self._accepting:
+        """Waits no longer than a connection is left to others, and then looks whether it is still there."""
+        looks_again = self._left_until is not None and self._accepting
+        if looks_again:
+            timeout = 0
+        elif self._left_until is not None and self.alive and self.nr_conns < self.worker_connections:
             timeout = min(timeout, max(0.0, self._left_until - time.monotonic()))
         super().wait_for_and_dispatch_events(timeout)
+        if looks_again:
+            self._left_until = None
         self._tell()
 
     def handle(self, conn: Any) -> Any:
@@ -68,7 +73,8 @@ class SharingWorker(ThreadWorker):  # type: ignore[misc]
                     return keeps
 
     def _tell(self) -> None:
-        _open[self.age % PLACES] = self.nr_conns + 1
+        # Gunicorn counts a connection that broke off in the middle of an answer as closed twice.
+        _open[self.age % PLACES] = max(0, self.nr_conns) + 1 if self.alive else 0
 
 
 def forget(age: int) -> None:

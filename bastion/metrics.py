@@ -75,6 +75,12 @@ class Metrics:
             "bastion_spool_events", "Events that wait to be stored.", multiprocess_mode="livemax", registry=registry
         )
         self.spool_bytes = Gauge("bastion_spool_bytes", "Their size.", multiprocess_mode="livemax", registry=registry)
+        self.spool_room = Gauge(
+            "bastion_spool_room_bytes",
+            "What more fits into the spool, or on its disk.",
+            multiprocess_mode="livemin",
+            registry=registry,
+        )
         self.pool_in_use = Gauge(
             "bastion_pool_connections_in_use",
             "Database connections that pages and watchers hold.",

@@ -139,7 +139,7 @@ class Settings(BaseSettings):
     database_max_overflow: Annotated[int, Field(ge=0, le=1000)] = 10
     database_save_prompt: Annotated[SavePrompt, BeforeValidator(_save_prompt)] = SavePrompt.TRUE
     bastion_sqlite_synchronous: Annotated[Synchronous, BeforeValidator(_plain_bool)] = Synchronous.FULL
-    bastion_spool_max_mb: Annotated[int, Field(ge=1, le=1_000_000)] = 1024
+    bastion_spool_max_mb: Annotated[int, Field(ge=16, le=1_000_000)] = 1024
     bastion_retention_days: Annotated[int, Field(ge=0, le=36_500)] = 0
     bastion_log_format: Annotated[LogFormat, BeforeValidator(_plain_bool)] = LogFormat.TEXT
     host: Annotated[str, Field(pattern=r"^[A-Za-z0-9.:_-]+$")] = "127.0.0.1"

@@ -2,13 +2,22 @@
 # Backs up a running Bastion: the database that DATABASE_URL names, and the files of BASTION_INSTANCE.
 #   DATABASE_URL=... BASTION_INSTANCE=... deploy/backup.sh FOLDER
 # FOLDER is made and must not be there yet. What it holds are secrets and prompts: it is for its owner alone.
-# Needs pg_dump no older than the server for PostgreSQL, python3 for SQLite. docs/operations.md has the drill.
+# Needs pg_dump no older than the server for PostgreSQL, and python3. docs/operations.md has the drill.
 set -eu
 umask 077
 to=${1:?wants the folder to make}
 instance=${BASTION_INSTANCE:?is not set}
 url=${DATABASE_URL:-sqlite:///$instance/bastion.db}
+case $url in
+  sqlite*) database=$(basename "${url#*:///}") ;;
+  *) database=bastion.db ;;
+esac
 mkdir "$to"
+
+# Accounts, tokens, key, audit log, and what waits in the spool: replayed, it is stored once. They come before the
+# database, because an event goes from the spool into the database, and must not be seen in neither.
+tar -C "$instance" -cf "$to/instance.tar" --warning=no-file-changed \
+  --exclude=./cache --exclude=./rules.kept --exclude=./backups --exclude="./$database*" --exclude='./state.db*' . || test $? = 1
 
 case $url in
   sqlite*)
@@ -23,13 +32,9 @@ sys.exit(0 if found == "ok" else f"the copy is damaged: {found}")
 END
     ;;
   *)
-    pg_dump --format=custom --file="$to/bastion.dump" \
-      --dbname="$(printf %s "$url" | sed 's/^postgres[a-z]*\(+[a-z0-9]*\)\{0,1\}:/postgresql:/')"
+    . "$(dirname "$0")/postgresql_url.sh"
+    pg_dump --format=custom --file="$to/bastion.dump" --dbname="$url"
     ;;
 esac
-
-# Accounts, tokens, key, audit log, and what waits in the spool: replayed, it is stored once.
-tar -C "$instance" -cf "$to/instance.tar" --warning=no-file-changed \
-  --exclude=./cache --exclude=./rules.kept --exclude=./backups --exclude='./bastion.db*' --exclude='./state.db*' . || test $? = 1
 sync
 echo "backed up to $to"

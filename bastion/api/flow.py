@@ -2,7 +2,7 @@
 
 from typing import Annotated, Any, Final
 
-from flask import Blueprint, g
+from flask import Blueprint, g, request
 from pydantic import BaseModel, Field
 
 from bastion.api.parsing import Label100, Text, TextOrNumber, body, validate
@@ -33,8 +33,14 @@ class BatchRequest(BaseModel):
     items: Annotated[list[Any], Field(min_length=1, max_length=MAX_BATCH)]
 
 
+NOT_RECORDED: Final = "bastion.not_recorded"
+"""In a request's environment: the ``NotRecorded`` that the text met before Flask, and is not to be judged for again."""
+
+
 def run_flow() -> dict[str, Any]:
     """Judges a text; its event is committed, or spooled, before the answer."""
+    if error := request.environ.get(NOT_RECORDED):
+        raise error
     return answer(runtime().firewall.analyze(submission(body(RunRequest), g.token)))
 
 

@@ -14,8 +14,9 @@ from typing import TYPE_CHECKING, Any, Final
 from flask import Flask
 
 from bastion.access import BY_SCOPE, ROUTES, Right, token_of
-from bastion.api.flow import RunRequest, submission
+from bastion.api.flow import NOT_RECORDED, RunRequest, submission
 from bastion.api.parsing import decode, validate
+from bastion.errors import NotRecorded
 from bastion.firewall.analysis import answer
 from bastion.runtime import Runtime
 from bastion.security.request_ids import BEFORE_FLASK, HEADER, new_request_id
@@ -59,7 +60,9 @@ class QuickRun:
         before = BEFORE_FLASK.set(name)
         try:
             answered = self._answer(environ, body)
-        except Exception:  # Flask meets it too, and says what it is.
+        except Exception as error:  # Flask meets it too, and says what it is.
+            if isinstance(error, NotRecorded):
+                environ[NOT_RECORDED] = error
             environ["wsgi.input"] = io.BytesIO(body)
             return self._slow(environ, start_response)
         finally:

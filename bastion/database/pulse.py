@@ -42,11 +42,12 @@ class HeldConnections:
     def __len__(self) -> int:
         return len(self._held)
 
-    def _take(self, connection: Any, _record: Any, _proxy: Any) -> None:
-        self._held[id(connection)] = connection
+    def _take(self, connection: Any, record: Any, _proxy: Any) -> None:
+        self._held[id(record)] = connection
 
-    def _give_back(self, connection: Any, _record: Any) -> None:
-        self._held.pop(id(connection), None)
+    def _give_back(self, _connection: Any, record: Any) -> None:
+        # The connection is `None` by now if it broke.
+        self._held.pop(id(record), None)
 
 
 class Pulse:

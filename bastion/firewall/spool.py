@@ -110,7 +110,8 @@ class Spool:
 
     def files(self) -> list[Path]:
         """The files of all workers, the oldest first."""
-        return sorted(self.folder.glob(f"*{_SUFFIX}"))
+        # A name with a dot before it is that of a file which is being made.
+        return sorted(self.folder.glob(f"[!.]*{_SUFFIX}"))
 
     def _count(self, path: Path) -> int:
         """The lines of a file, of which only those are read that were not counted before."""

@@ -46,9 +46,11 @@ class Vitals:
     def measure(self) -> None:
         """Sets the gauges of this process."""
         metrics = self._firewall.metrics
-        waiting = self._firewall.recorder.spool.waiting()
+        spool = self._firewall.recorder.spool
+        waiting = spool.waiting()
         metrics.spool_events.set(waiting.events)
         metrics.spool_bytes.set(waiting.size)
+        metrics.spool_room.set(spool.room())
         metrics.database_away.set(self._firewall.recorder.away is not None)
         metrics.pool_in_use.set(len(self._held))
         rules = self._firewall.rules

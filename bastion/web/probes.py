@@ -18,6 +18,9 @@ log = logging.getLogger(__name__)
 LITTLE_ROOM = 64 * 1024 * 1024
 """Bytes: with less on the disk or in the spool, somebody should look."""
 
+LARGEST_EVENT = 8 * 1024 * 1024
+"""Bytes that an event of the longest text takes in the spool, where a character can take six."""
+
 
 @blueprint.get("/healthz")
 def healthz() -> dict[str, str]:
@@ -50,7 +53,7 @@ def readyz() -> tuple[dict[str, Any], int]:
         "spool_room_bytes": room,
         "disk_free_bytes": disk,
     }
-    if not can_store and room < 1:
+    if not can_store and room < LARGEST_EVENT:
         return {**state, "status": "unavailable"}, 503
     if not can_store or unread or rule_set.skipped or waiting.events or min(room, disk) < LITTLE_ROOM:
         state["status"] = "degraded"

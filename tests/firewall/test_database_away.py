@@ -111,9 +111,7 @@ def test_a_full_spool_gets_no_verdict_out(
 
     assert (answer.status_code, answer.get_json()["error"]) == (503, "not_recorded")
     assert "status" not in answer.get_json()
-    assert "EVENTS ARE REFUSED" in caplog.text
-    assert api.get("/readyz").status_code == 200
-    parts.firewall.recorder.spool.max_bytes = 0
+    assert caplog.text.count("EVENTS ARE REFUSED") == 1
     assert (api.get("/readyz").status_code, api.get("/readyz").get_json()["status"]) == (503, "unavailable")
 
 

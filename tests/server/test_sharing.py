@@ -1,6 +1,7 @@
 """Connections among workers, and threads among connections: what ``SharingWorker`` adds to gunicorn's."""
 
 import os
+import selectors
 import signal
 import socket
 import threading
@@ -9,9 +10,12 @@ from collections.abc import Iterator
 from contextlib import ExitStack, closing
 from http.client import HTTPConnection
 from pathlib import Path
+from typing import Any
 
 import pytest
 
+from bastion import gunicorn_worker
+from bastion.gunicorn_worker import PLACES, SharingWorker
 from tests.databases import Databases
 from tests.servers import Server
 
@@ -98,6 +102,64 @@ def test_a_dead_worker_is_not_waited_for(wide: Server) -> None:
     with ExitStack() as open_ones:
         connections = [open_ones.enter_context(closing(connected(wide))) for _ in range(20)]
         assert all(map(is_alive, connections))
+
+
+@pytest.fixture
+def crowded(monkeypatch: pytest.MonkeyPatch) -> Iterator[tuple[SharingWorker, socket.socket]]:
+    """A worker with three connections beside one that has none, and where they listen."""
+    monkeypatch.setattr(gunicorn_worker, "_open", memoryview(bytearray(4 * PLACES)).cast("i"))
+    with socket.create_server(("127.0.0.1", 0)) as listener, selectors.DefaultSelector() as poller:
+        for age, connections in ((8, 0), (7, 3)):
+            worker = SharingWorker.__new__(SharingWorker)
+            worker.age, worker.nr_conns, worker.alive, worker.worker_connections = age, connections, True, 100
+            worker.sockets, worker.poller, worker._accepting, worker._left_until = [listener], poller, False, None
+            worker._tell()
+        yield worker, listener
+
+
+def test_each_connection_is_left_to_others_by_itself(crowded: tuple[SharingWorker, socket.socket]) -> None:
+    worker, listener = crowded
+    for _ in range(3):
+        worker.set_accept_enabled(True)
+        with socket.create_connection(listener.getsockname()):
+            worker.wait_for_and_dispatch_events(20)
+            assert worker._left_until is not None
+            assert not worker._accepting
+            listener.accept()[0].close()
+        while not worker._accepting:
+            worker.wait_for_and_dispatch_events(20)
+            worker.set_accept_enabled(True)
+        worker.wait_for_and_dispatch_events(20)
+        assert worker._left_until is None
+
+
+@pytest.mark.parametrize("change", [{"alive": False}, {"nr_conns": 100}])
+def test_a_worker_that_takes_no_more_waits_in_peace(
+    crowded: tuple[SharingWorker, socket.socket], monkeypatch: pytest.MonkeyPatch, change: dict[str, Any]
+) -> None:
+    worker, listener = crowded
+    worker.set_accept_enabled(True)
+    with socket.create_connection(listener.getsockname()):
+        worker.wait_for_and_dispatch_events(20)
+    waits: list[float] = []
+    monkeypatch.setattr(worker.poller, "select", lambda timeout: waits.append(timeout) or [])
+    for name, value in change.items():
+        setattr(worker, name, value)
+
+    worker.wait_for_and_dispatch_events(1.0)
+
+    assert waits == [1.0]
+
+
+def test_no_count_that_went_wrong_outlasts_its_worker(crowded: tuple[SharingWorker, socket.socket]) -> None:
+    worker, _ = crowded
+    for connections, alive, told in ((-2, True, 1), (5, True, 6), (5, False, 0)):
+        worker.nr_conns, worker.alive = connections, alive
+        worker._tell()
+        assert gunicorn_worker._open[worker.age] == told
+    worker._tell()
+    gunicorn_worker.forget(worker.age)
+    assert gunicorn_worker._open[worker.age] == 0
 
 
 def test_one_connection_is_answered_again_at_once_and_later(narrow: Server) -> None:

@@ -62,6 +62,8 @@ def page_of_keys(
     if marker.place:
         left = period.up_to(marker.place[0]) if back else period.from_then(marker.place[0])
         limit *= FURTHER if marker.place[1] in _NO_ROWS else 1
+        marker = _at_the_edge(marker, period, back)
+        bookmark = serialize_bookmark(marker)
     order = [column.asc() if oldest_first else column.desc() for column in (listing.moment, listing.key)]
     for looked_at in (FIRST_LOOK, limit):
         window = find_window(session, selection, left, looked_at, back=back)
@@ -82,6 +84,18 @@ def page_of_keys(
 
 _NO_ROWS: Final = (0, MAX_ID)
 """In place of an id, before and after all that there are."""
+
+
+def _at_the_edge(marker: Marker, period: Period, back: bool) -> Marker:
+    """The marker, or, where the way to the first row of the period leads over others, one at the period's edge.
+
+    PostgreSQL reads the index from the marker on, and not from the edge.
+    """
+    edge = period.until if back else period.since
+    moment = marker.place[0] if marker.place else None
+    if edge is None or moment is None or (moment < edge if back else moment >= edge):
+        return marker
+    return Marker((edge, _NO_ROWS[0]), backwards=marker.backwards)
 
 
 def _unfinished(window: Window, looked_at: int, marker: Marker, back: bool) -> Unfinished:

@@ -1,9 +1,11 @@
 """What a search selects, in the database, and how far one page looks."""
 
+import re
 from datetime import UTC, datetime, timedelta
 
 import pytest
 import sqlalchemy as sa
+from sqlakeyset import Marker, serialize_bookmark
 from sqlalchemy.orm import Session
 
 from bastion.engine import Severity
@@ -138,6 +140,31 @@ def test_pages_lead_through_all_rows_and_back(session: Session) -> None:
         assert shown == (wanted[::-1] if oldest_first else wanted)
         back = page(session, EVENTS, "", oldest_first=oldest_first, bookmark=found.previous, per_page=5)
         assert list(back.keys) == shown[-8:-3]
+
+
+@pytest.mark.parametrize("oldest_first", [True, False])
+@pytest.mark.parametrize("backwards", [True, False])
+def test_a_page_from_outside_the_range_begins_at_its_edge(
+    session: Session, oldest_first: bool, backwards: bool
+) -> None:
+    """PostgreSQL would read all that lies between."""
+    for number in range(20):
+        stored_event(session, timestamp=NOON + timedelta(minutes=number))
+    period = Period(NOON + timedelta(minutes=10), NOON + timedelta(minutes=15))
+    towards_older = oldest_first == backwards
+    outside = NOON + timedelta(minutes=18 if towards_older else 2)
+    marker = serialize_bookmark(Marker((outside, 19 if towards_older else 3), backwards=backwards))
+    sent: list[object] = []
+    engine = session.get_bind()
+    sa.event.listen(engine, "before_cursor_execute", lambda *given: sent.append(given[3]))
+
+    found = page(session, EVENTS, "", period, oldest_first=oldest_first, bookmark=marker, per_page=3)
+
+    first = [15, 14, 13] if towards_older else [11, 12, 13]
+    assert list(found.keys) == (first[::-1] if backwards else first)
+    assert sent
+    assert outside.strftime("%H:%M:%S") not in str(sent)
+    assert repr(outside.minute) not in re.findall(r"datetime\(\d+, \d+, \d+, \d+, (\d+)", str(sent))
 
 
 def test_a_search_that_finds_little_stops_and_says_where_to_go_on(
