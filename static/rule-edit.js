@@ -131,7 +131,9 @@ function offerDraft() {
   } catch {
     return;
   }
-  if (!draft || "unsaved" in form.dataset || JSON.stringify(draft.content) === first) return;
+  // What was saved comes back with another version.
+  const text = JSON.stringify({ ...content(), version: draft?.content.version });
+  if (!draft || "unsaved" in form.dataset || JSON.stringify(draft.content) === text) return;
   const take = element("button", "btn btn-sm btn-primary", "Take it up again");
   const drop = element("button", "btn btn-sm btn-outline-secondary", "Discard it");
   take.type = drop.type = "button";

@@ -68,7 +68,12 @@ def test_the_server_is_asked_once_300_ms_after_the_last_key(editing: Page) -> No
     assert len(asked) == before + 1
 
 
-def test_unsaved_text_is_guarded_and_saved_text_is_not(editing: Page, server: Server, rule: str) -> None:
+@pytest.mark.parametrize("next_page", ["whole", "left before its script runs"])
+def test_unsaved_text_is_guarded_and_saved_text_is_not(
+    editing: Page, server: Server, rule: str, next_page: str
+) -> None:
+    if next_page != "whole":
+        editing.route("**/rules.js*", lambda route: route.abort())
     asked: list[str] = []
 
     def stay(dialog: Dialog) -> None:
