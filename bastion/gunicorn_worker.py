@@ -25,7 +25,7 @@ _open: Final = memoryview(mmap.mmap(-1, 4 * PLACES)).cast("i")
 
 
 class SharingWorker(ThreadWorker):  # type: ignore[misc]
-    """Gunicorn's name for it is ``gthread``."""
+    """Gunicorn's ``gthread``, which leaves new connections to others and stays a moment with its own."""
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)

@@ -188,16 +188,9 @@ def bare_server(threads: int) -> Iterator[int]:
         port = int(probe.getsockname()[1])
     server = subprocess.Popen(
         [
-            *[
-                BIN / "gunicorn",
-                "-k",
-                "bastion.gunicorn_worker.SharingWorker",
-                "-w",
-                str(WORKERS),
-                "--threads",
-                str(threads),
-            ],
-            *["-b", f"127.0.0.1:{port}", "--no-control-socket", "--log-level", "warning", "bench.bare:app"],
+            *[BIN / "gunicorn", "-k", "bastion.gunicorn_worker.SharingWorker", "-b", f"127.0.0.1:{port}"],
+            *["-w", str(WORKERS), "--threads", str(threads)],
+            *["--no-control-socket", "--log-level", "warning", "bench.bare:app"],
         ],
         cwd=ROOT,
         env=dict(os.environ),

@@ -17,7 +17,8 @@ mkdir "$to"
 # Accounts, tokens, key, audit log, and what waits in the spool: replayed, it is stored once. They come before the
 # database, because an event goes from the spool into the database, and must not be seen in neither.
 tar -C "$instance" -cf "$to/instance.tar" --warning=no-file-changed \
-  --exclude=./cache --exclude=./rules.kept --exclude=./backups --exclude="./$database*" --exclude='./state.db*' . || test $? = 1
+  --exclude=./cache --exclude=./rules.kept --exclude=./backups --exclude='./state.db*' \
+  --exclude="./$database" --exclude="./$database-*" . || test $? = 1
 
 case $url in
   sqlite*)

@@ -8,9 +8,13 @@ umask 077
 from=${1:?wants the folder that backup.sh made}
 instance=${BASTION_INSTANCE:?is not set}
 url=${DATABASE_URL:-sqlite:///$instance/bastion.db}
-for file in "$instance" "${url#sqlite:///}"; do
-  if test -e "$file"; then
-    echo "$file is there already" >&2
+case $url in
+  sqlite*) file=${url#*:///} ;;
+  *) file=$instance ;;
+esac
+for made in "$instance" "$file"; do
+  if test -e "$made"; then
+    echo "$made is there already" >&2
     exit 1
   fi
 done
@@ -19,7 +23,7 @@ tar -C "$instance" -xf "$from/instance.tar"
 
 case $url in
   sqlite*)
-    cp "$from/bastion.db" "${url#*:///}"
+    cp "$from/bastion.db" "$file"
     ;;
   *)
     . "$(dirname "$0")/postgresql_url.sh"

@@ -132,7 +132,7 @@ function offerDraft() {
     return;
   }
   // What was saved comes back with another version.
-  const text = JSON.stringify({ ...content(), version: draft?.content.version });
+  const text = JSON.stringify({ ...content(), version: draft?.content?.version });
   if (!draft || "unsaved" in form.dataset || JSON.stringify(draft.content) === text) return;
   const take = element("button", "btn btn-sm btn-primary", "Take it up again");
   const drop = element("button", "btn btn-sm btn-outline-secondary", "Discard it");

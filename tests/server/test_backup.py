@@ -54,6 +54,35 @@ def test_a_database_of_any_name_comes_back_with_what_waits(original: Path, tmp_p
     assert (again.returncode, "is there already" in again.stderr) == (1, True)
 
 
+def test_a_file_that_is_there_is_not_written_over(original: Path, tmp_path: Path) -> None:
+    url = f"sqlite:///{original}/aidr.db"
+    assert run("backup.sh", tmp_path / "backup", DATABASE_URL=url, BASTION_INSTANCE=str(original)).returncode == 0
+    there = tmp_path / "there.db"
+    there.write_text("precious")
+
+    for prefix in ("sqlite", "sqlite+pysqlite"):
+        url, restored = f"{prefix}:///{there}", tmp_path / "two"
+        done = run("restore.sh", tmp_path / "backup", DATABASE_URL=url, BASTION_INSTANCE=str(restored))
+        assert (done.returncode, "is there already" in done.stderr) == (1, True)
+        assert there.read_text() == "precious"
+        assert not restored.exists()
+
+
+def test_no_other_file_is_taken_for_the_databases(original: Path, tmp_path: Path) -> None:
+    """A database by the name of ``audit`` is not a reason to leave the audit log behind."""
+    (original / "aidr.db").rename(original / "audit")
+    (original / "audit.log").write_text("kept")
+    url = f"sqlite:///{original}/audit"
+
+    assert run("backup.sh", tmp_path / "backup", DATABASE_URL=url, BASTION_INSTANCE=str(original)).returncode == 0
+
+    names = subprocess.run(
+        ["tar", "-tf", tmp_path / "backup" / "instance.tar"], check=True, capture_output=True, text=True
+    ).stdout.split()
+    assert "./audit.log" in names
+    assert "./audit" not in names
+
+
 def test_what_waits_is_kept_before_the_database(original: Path, tmp_path: Path) -> None:
     """An event that goes from the spool into the database meanwhile must not be in neither."""
     (tmp_path / "bin").mkdir()

@@ -7,7 +7,7 @@ import socket
 import threading
 import time
 from collections.abc import Iterator
-from contextlib import ExitStack, closing
+from contextlib import ExitStack, closing, contextmanager
 from http.client import HTTPConnection
 from pathlib import Path
 from typing import Any
@@ -23,21 +23,27 @@ LATER = 0.05
 """Seconds: long after a thread has given up waiting for more on its connection."""
 
 
+@contextmanager
+def serving(databases: Databases, folders: pytest.TempPathFactory, workers: int, threads: int) -> Iterator[Server]:
+    instance = folders.mktemp("sharing") / "instance"
+    running = Server(databases.blank("sqlite"), instance, BASTION_WORKERS=str(workers), BASTION_THREADS=str(threads))
+    try:
+        yield running
+    finally:
+        running.stop()
+
+
 @pytest.fixture(scope="module")
 def narrow(databases: Databases, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
     """One worker that answers one request at a time."""
-    folder = tmp_path_factory.mktemp("narrow") / "instance"
-    running = Server(databases.blank("sqlite"), folder, BASTION_WORKERS="1", BASTION_THREADS="1")
-    yield running
-    running.stop()
+    with serving(databases, tmp_path_factory, 1, 1) as running:
+        yield running
 
 
 @pytest.fixture(scope="module")
 def wide(databases: Databases, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
-    folder = tmp_path_factory.mktemp("wide") / "instance"
-    running = Server(databases.blank("sqlite"), folder, BASTION_WORKERS="3", BASTION_THREADS="4")
-    yield running
-    running.stop()
+    with serving(databases, tmp_path_factory, 3, 4) as running:
+        yield running
 
 
 def connected(server: Server) -> HTTPConnection:
