@@ -18,7 +18,7 @@ mkdir "$to"
 # database, because an event goes from the spool into the database, and must not be seen in neither.
 tar -C "$instance" -cf "$to/instance.tar" --warning=no-file-changed \
   --exclude=./cache --exclude=./rules.kept --exclude=./backups --exclude='./state.db*' \
-  --exclude="./$database" --exclude="./$database-*" . || test $? = 1
+  --exclude="./$database" --exclude="./$database-*" --exclude="./$database.migrating" . || test $? = 1
 
 case $url in
   sqlite*)
