@@ -10,7 +10,7 @@ import sqlalchemy as sa
 from dotenv import dotenv_values
 from flask import Flask, request
 from flask_bootstrap import Bootstrap5
-from sqlalchemy.exc import InterfaceError, OperationalError
+from sqlalchemy.exc import DBAPIError, InterfaceError, OperationalError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 from werkzeug.exceptions import BadRequest
 from werkzeug.wrappers import Response
@@ -204,12 +204,19 @@ def _runtime(app: Flask, settings: Settings) -> Runtime:
 
 
 def _answer_error(error: Exception) -> Response:
-    if isinstance(error, OperationalError | InterfaceError | PoolTimeout):
+    if _is_of_the_database(error):
         log.error("the database failed: %s", type(error).__name__, exc_info=error)
         error = DatabaseUnavailable("the database cannot be reached or is busy: try again in a moment")
     if request.path.startswith("/api/"):
         return api_errors.answer_error(error)
     return web_errors.answer_error(error)
+
+
+def _is_of_the_database(error: Exception) -> bool:
+    """Whether the database, and not what was asked of it, is at fault: it is away, busy, or takes no changes."""
+    if isinstance(error, DBAPIError):
+        return error.connection_invalidated or isinstance(error, OperationalError | InterfaceError)
+    return isinstance(error, PoolTimeout)
 
 
 def _count(response: Response) -> Response:

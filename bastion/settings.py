@@ -68,7 +68,10 @@ def sync_database_url(value: str) -> str:
     try:
         url = make_url(value)
     except (ArgumentError, ValueError):
-        raise ValueError("wants a URL such as sqlite:///instance/bastion.db or postgresql://user@host/name") from None
+        raise ValueError(
+            "wants a URL such as sqlite:///instance/bastion.db or postgresql://user@host/name; several servers are "
+            "named at its end: postgresql://user@/name?host=first,second&port=5432,5432"
+        ) from None
     driver = _DRIVERS.get(url.drivername)
     if driver is None:
         raise ValueError(f"names the driver {url.drivername!r}; wants one of {', '.join(_DRIVERS)}")
@@ -79,7 +82,17 @@ def sync_database_url(value: str) -> str:
         url = url.set(database=str(Path(url.database).absolute()))
     elif not url.database:
         raise ValueError("wants a database's name at the end: postgresql://user@host/name")
+    else:
+        _check_servers(url)
     return url.render_as_string(hide_password=False)
+
+
+def _check_servers(url: URL) -> None:
+    """Raises ``ValueError`` when the hosts and ports in a PostgreSQL URL are not pairs."""
+    try:
+        url.get_dialect()().create_connect_args(url)
+    except ArgumentError as error:
+        raise ValueError(f"wants as many ports as hosts in ?host=first,second&port=5432,5432: {error}") from None
 
 
 def _plain_bool(value: Any) -> Any:

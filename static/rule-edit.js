@@ -167,15 +167,19 @@ addEventListener("beforeunload", (event) => {
 addEventListener("pageshow", () => (leaving = false));
 
 // Theirs or mine: the choice shows in the field, where it can still be changed.
-form.addEventListener("change", (event) => {
-  const choice = event.target.closest("tr[data-field] input[type=radio]");
-  if (!choice) return;
+function take(choice) {
   const field = form.elements[choice.closest("tr").dataset.field];
   if (field.type === "checkbox") field.checked = choice.dataset.value === "yes";
   else field.value = choice.dataset.value;
   keep();
   checkSoon();
+}
+const choices = "tr[data-field] input[type=radio]";
+form.addEventListener("change", (event) => {
+  if (event.target.matches(choices)) take(event.target);
 });
+// What was chosen before this file came.
+form.querySelectorAll(`${choices}[value=theirs]:checked`).forEach(take);
 for (const field of form.elements) {
   field.addEventListener("input", () => {
     const mine = form.querySelector(`tr[data-field="${field.name}"] input[value=mine]`);

@@ -31,16 +31,20 @@ def binaries() -> Path:
 
 
 class TemporaryPostgres:
-    """One server on a free port of 127.0.0.1, without durability unless asked for."""
+    """One server on a free port of 127.0.0.1, without durability unless asked for; or one that follows another."""
 
-    def __init__(self, *, durable: bool = False) -> None:
+    def __init__(self, *, durable: bool = False, standby_of: "TemporaryPostgres | None" = None) -> None:
         self.bin = binaries()
         # A Unix socket's path may have 107 bytes: keep it short.
         self.folder = Path(tempfile.mkdtemp(prefix="bpg", dir="/tmp"))
         self._environment = {name: value for name, value in os.environ.items() if not name.startswith("PG")}
-        self._environment |= {"LC_ALL": "C.UTF-8" if sys.platform == "linux" else "C", "TZ": "UTC"}
+        self._locale = "C.UTF-8" if sys.platform == "linux" else "C"
+        self._environment |= {"LC_ALL": self._locale, "TZ": "UTC"}
         self._as_user = self._drop_root() if os.geteuid() == 0 else []
-        self._initialise()
+        if standby_of is None:
+            self._run("initdb", "-U", "postgres", "-A", "trust", "-E", "UTF8", "-N", f"--locale={self._locale}")
+        else:
+            self._run("pg_basebackup", "--write-recovery-conf", "--checkpoint=fast", "-d", standby_of.url)
         self.port = _free_port()
         self._durable = durable
         self.start()
@@ -101,11 +105,10 @@ class TemporaryPostgres:
         os.chown(self.folder, nobody.pw_uid, nobody.pw_gid)
         return drop
 
-    def _initialise(self) -> None:
-        locale = f"--locale={self._environment['LC_ALL']}"
-        command = [self.bin / "initdb", "-D", self.folder / "data", "-U", "postgres", "-A", "trust", "-E", "UTF8"]
+    def _run(self, program: str, *arguments: str) -> None:
+        """Fills the folder of data by a program of PostgreSQL's."""
         done = subprocess.run(
-            [*self._as_user, *command, locale, "-N"],
+            [*self._as_user, self.bin / program, "-D", self.folder / "data", *arguments],
             cwd=self.folder,
             env=self._environment,
             check=False,
@@ -113,7 +116,7 @@ class TemporaryPostgres:
             text=True,
         )
         if done.returncode:
-            raise RuntimeError(f"initdb failed:\n{done.stdout}{done.stderr}")
+            raise RuntimeError(f"{program} failed:\n{done.stdout}{done.stderr}")
 
     def start(self) -> None:
         """Starts it, for the first time or after ``kill``."""

@@ -9,6 +9,7 @@ from typing import Any, Final
 
 import psycopg2
 import sqlalchemy as sa
+from psycopg2.errors import ReadOnlySqlTransaction
 from sqlalchemy.exc import DisconnectionError
 
 from bastion.settings import Settings
@@ -63,6 +64,7 @@ def prepare_connections(engine: sa.Engine, settings: Settings) -> None:
         sa.event.listen(engine, "checkout", lambda _connection, record, _proxy: _check(record, file))
     else:
         sa.event.listen(engine, "connect", _limit_statements)
+        sa.event.listen(engine, "handle_error", _leave_what_is_read_only)
 
 
 class DatabaseFile:
@@ -116,6 +118,12 @@ def _prepare(connection: Any, record: Any, file: DatabaseFile, synchronous: str)
 def _check(record: Any, file: DatabaseFile) -> None:
     if record.info.get("file") != file.identity():
         raise DisconnectionError("the database file is another one than was opened")
+
+
+def _leave_what_is_read_only(context: sa.ExceptionContext) -> None:
+    """Another server may have taken over: who tries again does so on a new connection."""
+    if isinstance(context.original_exception, ReadOnlySqlTransaction):
+        context.is_disconnect = True
 
 
 def _limit_statements(connection: Any, _record: Any) -> None:

@@ -1,11 +1,11 @@
-"""A PostgreSQL that is frozen keeps its connections and answers nothing: somebody has to notice, and let go."""
+"""A PostgreSQL that is frozen, or may only be read from now on, keeps its connections: somebody has to let go."""
 
 import logging
 import os
 import select
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from contextlib import suppress
 from typing import Any, Final
 
@@ -24,6 +24,10 @@ SILENCE_SECONDS: Final = 2.0
 
 class Silence(Exception):
     """The server did not answer in time."""
+
+
+class ReadOnly(Exception):
+    """The server takes no changes: another may have taken over from it."""
 
 
 class HeldConnections:
@@ -51,18 +55,19 @@ class HeldConnections:
 
 
 class Pulse:
-    """Asks a PostgreSQL server each second for nothing, and calls ``on_silence`` when there is no answer.
+    """Asks PostgreSQL each second whether it takes changes, and calls ``let_go`` with the reason when it begins not to.
 
     It asks without waiting in the driver, so that it cannot hang itself. A server that refuses connections is not
     silent: whoever needs it is told so at once.
     """
 
-    def __init__(self, engine: sa.Engine, on_silence: Callable[[str], None]) -> None:
+    def __init__(self, engine: sa.Engine, let_go: Callable[[str], None]) -> None:
         _, parameters = engine.dialect.create_connect_args(engine.url)
-        self._parameters = {**parameters, **ALIVE}
-        self._on_silence = on_silence
+        self._servers = [{**parameters, **ALIVE, **server} for server in _servers(parameters)]
+        self._let_go = let_go
         self._stopped = threading.Event()
         self._connection: Any = None
+        self._read_only = False
         self._process = 0
 
     def start(self) -> None:
@@ -79,18 +84,32 @@ class Pulse:
 
         Raises:
             Silence: when there is no answer within ``SILENCE_SECONDS``.
+            ReadOnly: when the server takes no changes.
             psycopg2.Error: when there is no server.
         """
-        deadline = time.monotonic() + SILENCE_SECONDS
         if self._connection is None or self._connection.closed:
-            self._connection = psycopg2.connect(**self._parameters, async_=True)
-            self._wait(deadline)
+            self._connect()
         cursor = self._connection.cursor()
-        cursor.execute("SELECT 1")
-        self._wait(deadline)
-        cursor.fetchall()
+        cursor.execute("SHOW transaction_read_only")
+        self._wait()
+        ((read_only,),) = cursor.fetchall()
+        if read_only == "on":
+            raise ReadOnly
 
-    def _wait(self, deadline: float) -> None:
+    def _connect(self) -> None:
+        """To the first of the servers that can be had, as the driver would if it did not have to be waited for."""
+        for server in self._servers:
+            try:
+                self._connection = psycopg2.connect(**server, async_=True)
+                self._wait()
+                return
+            except (Silence, psycopg2.Error):
+                self._forget()
+                if server is self._servers[-1]:
+                    raise
+
+    def _wait(self) -> None:
+        deadline = time.monotonic() + SILENCE_SECONDS
         while (state := self._connection.poll()) != POLL_OK:
             waiting = select.poll()
             waiting.register(self._connection.fileno(), select.POLLIN if state == POLL_READ else select.POLLOUT)
@@ -102,8 +121,15 @@ class Pulse:
         while not self._stopped.wait(BEAT_SECONDS):
             try:
                 self.ask()
+                self._read_only = False
             except Silence:
-                self._on_silence(f"PostgreSQL has not answered for {SILENCE_SECONDS:.0f} s")
+                self._let_go(f"PostgreSQL has not answered for {SILENCE_SECONDS:.0f} s")
+                self._forget()
+            except ReadOnly:
+                # It may stay so for long, and what only reads goes on with it: connections are made anew only once.
+                if not self._read_only:
+                    self._let_go("PostgreSQL is read-only")
+                self._read_only = True
                 self._forget()
             except psycopg2.Error:
                 self._forget()
@@ -117,3 +143,13 @@ class Pulse:
             with suppress(psycopg2.Error):
                 self._connection.close()
             self._connection = None
+
+
+def _servers(parameters: Mapping[str, Any]) -> list[dict[str, str]]:
+    """Host and port of each server that a URL names, in its order, where it names several."""
+    hosts, ports = (str(parameters.get(name, "")).split(",") for name in ("host", "port"))
+    if len(hosts) == 1:
+        return [{}]
+    if len(ports) == 1:
+        ports *= len(hosts)
+    return [{"host": host, "port": port} for host, port in zip(hosts, ports, strict=True)]

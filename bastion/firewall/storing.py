@@ -11,7 +11,7 @@ from typing import Any, Final, Protocol
 
 import psycopg2
 import sqlalchemy as sa
-from psycopg2.errors import DeadlockDetected, SerializationFailure
+from psycopg2.errors import DeadlockDetected, ReadOnlySqlTransaction, SerializationFailure
 from sqlalchemy.dialects import postgresql, sqlite
 
 from bastion.database.connections import ALIVE, DatabaseFile, shut_down
@@ -218,8 +218,13 @@ class PostgresStore:
         return {row[0] for row in self._run("SELECT id FROM rules")}
 
     def probe(self) -> None:
-        # Statements that are sent as one text are one transaction: it ends, and the lock with it.
-        self._run("LOCK TABLE events, rule_triggers IN ROW EXCLUSIVE MODE NOWAIT; SELECT 1")
+        # Statements that are sent as one text are one transaction: it ends, and the lock with it. A standby gives the
+        # lock as well.
+        ((read_only,),) = self._run(
+            "LOCK TABLE events, rule_triggers IN ROW EXCLUSIVE MODE NOWAIT; SHOW transaction_read_only"
+        )
+        if read_only == "on":
+            raise ReadOnlySqlTransaction("PostgreSQL is read-only")
 
     def cut(self) -> None:
         if self._connection is not None:
@@ -247,8 +252,9 @@ class PostgresStore:
                 cursor.execute(statement, values or None)
                 rows: list[tuple[Any, ...]] = cursor.fetchall()
                 return rows
-        except psycopg2.Error:
-            if self._is_broken():
+        except psycopg2.Error as error:
+            # Where nothing can be written, another server may have taken over.
+            if self._is_broken() or isinstance(error, ReadOnlySqlTransaction):
                 self.close()
             raise
 

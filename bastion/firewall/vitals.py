@@ -21,6 +21,7 @@ class Vitals:
 
     def __init__(self, firewall: Firewall, database: sa.Engine) -> None:
         self._firewall = firewall
+        self._database = database
         self._held = HeldConnections(database)
         self._pulse = Pulse(database, self._let_go) if database.dialect.name == "postgresql" else None
         self._stopped = threading.Event()
@@ -73,3 +74,5 @@ class Vitals:
     def _let_go(self, reason: str) -> None:
         self._firewall.recorder.interrupt(reason)
         self._held.cut()
+        # Those in the pool lead to the same server, which may not be the one to ask any more.
+        self._database.dispose()

@@ -1,5 +1,6 @@
 """The pool of connections of pages and API: wide enough for every thread, and with nothing dead in it."""
 
+import time
 from contextlib import ExitStack
 from pathlib import Path
 
@@ -12,6 +13,8 @@ from sqlalchemy.pool import QueuePool
 
 from bastion import create_app
 from bastion.extensions import db
+from bastion.firewall.writer import TICK_SECONDS
+from bastion.runtime import Runtime
 from tests.databases import Databases
 from tests.factories import stored_rule
 
@@ -84,3 +87,32 @@ def test_connections_that_the_server_ended_in_the_pool_fail_no_page(
         assert answer.status_code == 200, path
         assert not {*pooled(engine, 3)} & {*backends}
     assert "Still there" in analyst.get("/rules/").get_data(as_text=True)
+
+
+def test_a_database_that_takes_no_changes_for_a_while_is_read_and_loses_nothing(
+    analyst: FlaskClient, api: FlaskClient, session: Session, engine: Engine, databases: Databases, parts: Runtime
+) -> None:
+    stored_rule(session)
+    session.close()
+    rule = {"name": "Another", "details": "-", "pattern": "zebra", "action": "block"}
+
+    def make_read_only(how: str) -> None:
+        databases.server.psql("postgres", "-c", f"ALTER DATABASE {engine.url.database} {how}")
+
+    make_read_only("SET default_transaction_read_only = on")
+    engine.dispose()
+    refused = api.post("/api/v1/rules", json=rule)
+    assert (refused.status_code, refused.get_json()["error"]) == (503, "database_unavailable")
+    judged = api.post("/api/v1/flow/run", json={"prompt": "ignore previous"}).get_json()
+    assert (judged["status"], judged["spooled"]) == ("block", True)
+    assert analyst.get("/rules/").status_code == 200
+    assert api.get("/readyz").get_json()["status"] == "degraded"
+    time.sleep(2 * TICK_SECONDS)
+    assert parts.firewall.recorder.away is not None
+
+    make_read_only("RESET default_transaction_read_only")
+    assert api.post("/api/v1/rules", json=rule).status_code in (201, 503)
+    assert api.post("/api/v1/rules", json=rule).status_code == 201
+    while parts.firewall.recorder.spool.waiting().events:
+        time.sleep(0.01)
+    assert api.get(f"/api/v1/events/{judged['event_uid']}").get_json()["status"] == "block"
