@@ -4,7 +4,7 @@ VENV ?= .venv
 BIN := $(VENV)/bin
 
 .DEFAULT_GOAL := help
-.PHONY: help run test lint format types contracts pytest fuzz fuzz-forms fuzz-api bench bench-throughput bench-storing bench-hosts soak restore-drill bench-engine bench-build bench-live bench-backtest bench-pages bench-copy bench-upgrade screenshots lock clean
+.PHONY: help run test lint format types contracts pytest fuzz fuzz-forms fuzz-api bench bench-budgets bench-start bench-throughput bench-storing bench-hosts soak restore-drill bench-engine bench-build bench-live bench-backtest bench-pages bench-copy bench-upgrade screenshots lock clean
 
 help:  ## List the targets.
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' Makefile
@@ -46,15 +46,22 @@ fuzz-forms: $(VENV)/test.stamp  ## Send 10,000 random requests to every page and
 fuzz-api: $(VENV)/test.stamp  ## Hold the API to its description with 2 x 1,000 requests an operation (SEED=... for the same again).
 	API_EXAMPLES=1000 API_SEED=$(or $(SEED),$(shell date +%s)) $(BIN)/pytest -s tests/api/test_openapi.py
 
-bench:  ## Measure every budget of the design, one after the other: about half an hour.
-	@for target in bench-engine bench-throughput bench-storing bench-pages bench-live bench-backtest bench-hosts bench-build bench-copy bench-upgrade; do \
+bench:  ## Measure every budget of the design, one after the other, and print them: about three quarters of an hour.
+	@for target in bench-engine bench-start bench-throughput bench-storing bench-pages bench-live bench-backtest bench-hosts bench-build bench-copy bench-upgrade bench-budgets; do \
 	  echo; echo "== $$target"; $(MAKE) --no-print-directory $$target || failed="$$failed $$target"; \
 	done; test -z "$$failed" || { echo "Failed:$$failed"; exit 1; }
 
-bench-throughput: $(VENV)/test.stamp  ## Measure texts judged and stored a second beside a bare Flask route (SECONDS=5 of each round).
+bench-budgets: $(VENV)/test.stamp  ## Print the budgets of the design with what was measured last.
+	@$(BIN)/python -m bench.budgets
+
+bench-start: $(VENV)/test.stamp  ## Measure a start with 1,800 rules that were compiled before, beside a bare Flask route.
+	@sh requirements/ensure_libhs.sh $(BIN)/python
+	$(BIN)/python -m bench.start
+
+bench-throughput: $(VENV)/test.stamp  ## Measure texts judged and stored a second beside a bare Flask route (SECONDS=5 of each round, AIDR=URL of one).
 	@sh requirements/ensure_libhs.sh $(BIN)/python
 	@command -v wrk >/dev/null || { echo "This needs wrk: apt-get install wrk"; exit 1; }
-	$(BIN)/python -m bench.throughput $(if $(SECONDS),--seconds $(SECONDS))
+	$(BIN)/python -m bench.throughput $(if $(SECONDS),--seconds $(SECONDS)) $(if $(AIDR),--aidr $(AIDR))
 
 bench-storing: $(VENV)/test.stamp  ## Measure events stored a second by how many share a transaction, and their size.
 	$(BIN)/python -m bench.storing

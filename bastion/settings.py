@@ -83,16 +83,22 @@ def sync_database_url(value: str) -> str:
     elif not url.database:
         raise ValueError("wants a database's name at the end: postgresql://user@host/name")
     else:
-        _check_servers(url)
+        url = _of_servers(url)
     return url.render_as_string(hide_password=False)
 
 
-def _check_servers(url: URL) -> None:
-    """Raises ``ValueError`` when the hosts and ports in a PostgreSQL URL are not pairs."""
+def _of_servers(url: URL) -> URL:
+    """The URL; of several servers that which takes changes is wanted, whichever comes first.
+
+    Raises ``ValueError`` when the hosts and ports in it are not pairs.
+    """
     try:
-        url.get_dialect()().create_connect_args(url)
+        _, parameters = url.get_dialect()().create_connect_args(url)
     except ArgumentError as error:
         raise ValueError(f"wants as many ports as hosts in ?host=first,second&port=5432,5432: {error}") from None
+    if "," in str(parameters.get("host", "")) and "target_session_attrs" not in url.query:
+        return url.update_query_dict({"target_session_attrs": "read-write"})
+    return url
 
 
 def _plain_bool(value: Any) -> Any:

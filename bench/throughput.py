@@ -70,7 +70,8 @@ def main() -> None:
         if options.only in (None, kind):
             figures += measure(kind, options.seconds, options.rounds, options.threads)
     if options.aidr:
-        figures += measure_aidr(options.aidr, options.seconds, options.rounds, options.threads)
+        theirs = measure_aidr(options.aidr, options.seconds, options.rounds, options.threads)
+        figures += [*theirs, beside(figures[0], theirs[0])]
     write_results("throughput", figures)
 
 
@@ -145,8 +146,17 @@ def report(name: str, loads: list[tuple[Load, Load]]) -> list[Figure]:
     print(f"{name:34} {rate:9.0f} {bare_rate:9.0f} {ratio:6.2f} {p50:7.1f} {p99:7.1f} {bare_p99:8.1f}", flush=True)
     return [
         Figure(name=f"texts judged and stored, {name}", value=rate, unit="1/s", baseline="bare route", ratio=ratio),
-        Figure(name=f"p99 at 32 connections, {name}", value=p99, unit="ms", baseline=None, ratio=None),
+        Figure(
+            name=f"p99 at 32 connections, {name}", value=p99, unit="ms", baseline="bare route", ratio=p99 / bare_p99
+        ),
     ]
+
+
+def beside(ours: Figure, theirs: Figure) -> Figure:
+    """The first rate of this run over AIDR Bastion's."""
+    name = "texts judged and stored, beside AIDR Bastion"
+    ratio = ours["value"] / theirs["value"]
+    return Figure(name=name, value=ours["value"], unit="1/s", baseline="AIDR Bastion", ratio=ratio)
 
 
 def request_bodies(kind: str) -> list[str]:

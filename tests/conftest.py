@@ -24,7 +24,13 @@ from tests.compiled import compiled_rules
 from tests.databases import KINDS, Databases
 
 ROOT = Path(__file__).resolve().parent.parent
-WAITING = ("tests/browser/", "tests/server/", "tests/firewall/test_killed", "tests/firewall/test_database_away")
+WAITING = (
+    "tests/browser/",
+    "tests/server/",
+    "tests/firewall/test_killed",
+    "tests/firewall/test_database_away",
+    "tests/firewall/test_failover",
+)
 PASSWORD = "correct horse battery staple"
 
 

@@ -163,6 +163,14 @@ def test_a_file_that_is_not_text_is_named() -> None:
         ("postgres://u:p@h:5433/d", "postgresql+psycopg2://u:p@h:5433/d"),
         ("postgresql+asyncpg://u:p@h/d", "postgresql+psycopg2://u:p@h/d"),
         ("postgresql+psycopg2://u:p%40ss@h/d", "postgresql+psycopg2://u:p%40ss@h/d"),
+        (
+            "postgresql://u:p@/d?host=a,b&port=1,2",
+            "postgresql+psycopg2://u:p@/d?host=a%2Cb&port=1%2C2&target_session_attrs=read-write",
+        ),
+        (
+            "postgresql://u:p@/d?host=a,b&target_session_attrs=primary",
+            "postgresql+psycopg2://u:p@/d?host=a%2Cb&target_session_attrs=primary",
+        ),
     ],
 )
 def test_every_form_of_a_database_runs_on_the_synchronous_driver(

@@ -8,6 +8,7 @@ import time
 from collections.abc import Callable, Mapping
 from contextlib import suppress
 from typing import Any, Final
+from weakref import WeakSet
 
 import psycopg2
 import sqlalchemy as sa
@@ -30,28 +31,39 @@ class ReadOnly(Exception):
     """The server takes no changes: another may have taken over from it."""
 
 
-class HeldConnections:
-    """The connections that threads of this process have taken from an engine's pool."""
+class Connections:
+    """An engine's connections: those that are open, and how many of them threads have taken from the pool."""
 
     def __init__(self, engine: sa.Engine) -> None:
-        self._held: dict[int, Any] = {}
+        self._held: set[int] = set()
+        self._open: WeakSet[Any] = WeakSet()
+        self._lock = threading.Lock()
         sa.event.listen(engine, "checkout", self._take)
         sa.event.listen(engine, "checkin", self._give_back)
+        if engine.dialect.name == "postgresql":
+            # The first to know of one: whoever prepares it may have to wait already.
+            sa.event.listen(engine, "connect", self._note, insert=True)
 
-    def cut(self) -> None:
-        """Ends them all: whoever waits on one gets an error."""
-        for connection in list(self._held.values()):
-            shut_down(connection)
-
-    def __len__(self) -> int:
+    @property
+    def held(self) -> int:
         return len(self._held)
 
-    def _take(self, connection: Any, record: Any, _proxy: Any) -> None:
-        self._held[id(record)] = connection
+    def cut(self) -> None:
+        """Ends all that are open: whoever waits on one gets an error, also who only asks whether it is alive."""
+        with self._lock:
+            found = list(self._open)
+        for connection in found:
+            shut_down(connection)
+
+    def _note(self, connection: Any, _record: Any) -> None:
+        with self._lock:
+            self._open.add(connection)
+
+    def _take(self, _connection: Any, record: Any, _proxy: Any) -> None:
+        self._held.add(id(record))
 
     def _give_back(self, _connection: Any, record: Any) -> None:
-        # The connection is `None` by now if it broke.
-        self._held.pop(id(record), None)
+        self._held.discard(id(record))
 
 
 class Pulse:
@@ -97,46 +109,55 @@ class Pulse:
             raise ReadOnly
 
     def _connect(self) -> None:
-        """To the first of the servers that can be had, as the driver would if it did not have to be waited for."""
+        """To the first of the servers that can be had, as the driver would if it did not have to be waited for.
+
+        That one of them says nothing is what others would wait for, whatever the next answers.
+        """
+        faults: list[Exception] = []
         for server in self._servers:
             try:
                 self._connection = psycopg2.connect(**server, async_=True)
                 self._wait()
                 return
-            except (Silence, psycopg2.Error):
+            except (Silence, psycopg2.Error) as error:
                 self._forget()
-                if server is self._servers[-1]:
-                    raise
+                faults.append(error)
+        raise next((fault for fault in faults if isinstance(fault, Silence)), faults[-1])
 
     def _wait(self) -> None:
         deadline = time.monotonic() + SILENCE_SECONDS
         while (state := self._connection.poll()) != POLL_OK:
             waiting = select.poll()
             waiting.register(self._connection.fileno(), select.POLLIN if state == POLL_READ else select.POLLOUT)
-            left = deadline - time.monotonic()
-            if left <= 0 or not waiting.poll(left * 1000):
+            # After a pause of our own the answer may be there already.
+            if not waiting.poll(max(0.0, deadline - time.monotonic()) * 1000):
                 raise Silence
 
     def _beat(self) -> None:
         while not self._stopped.wait(BEAT_SECONDS):
             try:
-                self.ask()
-                self._read_only = False
-            except Silence:
-                self._let_go(f"PostgreSQL has not answered for {SILENCE_SECONDS:.0f} s")
-                self._forget()
-            except ReadOnly:
-                # It may stay so for long, and what only reads goes on with it: connections are made anew only once.
-                if not self._read_only:
-                    self._let_go("PostgreSQL is read-only")
-                self._read_only = True
-                self._forget()
-            except psycopg2.Error:
-                self._forget()
+                self.beat()
             except Exception:  # The thread's outermost edge.
                 log.exception("the database is not watched")
                 self._forget()
         self._forget()
+
+    def beat(self) -> None:
+        """Asks once, and lets go of a server that says nothing, or begins to take no changes."""
+        try:
+            self.ask()
+            self._read_only = False
+        except Silence:
+            self._forget()
+            self._let_go(f"PostgreSQL has not answered for {SILENCE_SECONDS:.0f} s")
+        except ReadOnly:
+            # It may stay so for long, and what only reads goes on with it: connections are made anew only once.
+            begins, self._read_only = not self._read_only, True
+            self._forget()
+            if begins:
+                self._let_go("PostgreSQL is read-only")
+        except psycopg2.Error:
+            self._forget()
 
     def _forget(self) -> None:
         if self._connection is not None:

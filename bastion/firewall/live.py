@@ -24,6 +24,9 @@ log = logging.getLogger(__name__)
 POLL_SECONDS: Final = 0.4
 """Between two looks at the stored rules: with the build, an edit is in force within one second."""
 
+MOMENT_SECONDS: Final = 5.0
+"""Between two looks, before it counts as not looking."""
+
 QUIET_SECONDS: Final = 10
 """Without a change, until all rules are compiled together: while somebody edits, only what changes is."""
 
@@ -78,6 +81,7 @@ class LiveRules:
         self._process = 0
         self._stopped = threading.Event()
         self.unreachable_since: datetime | None = None
+        self._looked = time.monotonic()
 
     def current(self) -> RuleSet:
         """The rules in force. The first call in a process loads them, from disk while the database is away.
@@ -95,10 +99,19 @@ class LiveRules:
         """The rules in force, if this process has loaded any."""
         return self._current if self._process == os.getpid() else None
 
+    @property
+    def unread_seconds(self) -> float:
+        """How long the stored rules have not been read: the database is away, or gives no answer. 0 for a moment."""
+        if since := self.unreachable_since:
+            return (utc_now() - since).total_seconds()
+        seconds = time.monotonic() - self._looked
+        return seconds if seconds > MOMENT_SECONDS else 0.0
+
     def refresh(self) -> RuleSet:
         """Looks at the stored rules now and compiles them if they have changed."""
         with Session(self._database) as session:
             revision = _revision(session)
+            self._looked = time.monotonic()
             current = self._current
             if current is None or current.kept_at is not None or revision != current.revision:
                 stored = _stored(session, revision)

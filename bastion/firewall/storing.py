@@ -63,6 +63,11 @@ class EventStore(Protocol):
     def probe(self) -> None:
         """Raises what ``insert`` would at the moment, as far as that can be told without storing anything."""
 
+    def waiting_seconds(self) -> float:
+        """How long another thread has waited for an answer: PostgreSQL's own limits end before a commit's wait for a
+        standby does.
+        """
+
     def cut(self) -> None:
         """Ends what another thread waits for on this connection."""
 
@@ -142,6 +147,9 @@ class SqliteStore:
         finally:
             connection.execute("ROLLBACK")
 
+    def waiting_seconds(self) -> float:
+        return 0.0
+
     def cut(self) -> None:
         if connection := self._connection:
             connection.interrupt()
@@ -190,6 +198,7 @@ class PostgresStore:
         _, parameters = database.dialect.create_connect_args(database.url)
         self._parameters = {**parameters, **ALIVE}
         self._connection: Any = None
+        self._since: float | None = None
         self._statement = _storing_statement()
 
     def begin(self) -> None:
@@ -219,16 +228,21 @@ class PostgresStore:
 
     def probe(self) -> None:
         # Statements that are sent as one text are one transaction: it ends, and the lock with it. A standby gives the
-        # lock as well.
+        # lock as well. The message is written as an event would be, and the commit waits as for one.
         ((read_only,),) = self._run(
-            "LOCK TABLE events, rule_triggers IN ROW EXCLUSIVE MODE NOWAIT; SHOW transaction_read_only"
+            "LOCK TABLE events, rule_triggers IN ROW EXCLUSIVE MODE NOWAIT; "
+            "SELECT pg_logical_emit_message(true, 'bastion', 'probe'); SHOW transaction_read_only"
         )
         if read_only == "on":
             raise ReadOnlySqlTransaction("PostgreSQL is read-only")
 
+    def waiting_seconds(self) -> float:
+        since = self._since
+        return 0.0 if since is None else time.monotonic() - since
+
     def cut(self) -> None:
-        if self._connection is not None:
-            shut_down(self._connection)
+        if (connection := self._connection) is not None:
+            shut_down(connection)
 
     def close(self) -> None:
         if self._connection is not None:
@@ -249,6 +263,7 @@ class PostgresStore:
     def _run(self, statement: str, values: tuple[Any, ...] = ()) -> list[tuple[Any, ...]]:
         try:
             with self._open().cursor() as cursor:
+                self._since = time.monotonic()
                 cursor.execute(statement, values or None)
                 rows: list[tuple[Any, ...]] = cursor.fetchall()
                 return rows
@@ -257,6 +272,8 @@ class PostgresStore:
             if self._is_broken() or isinstance(error, ReadOnlySqlTransaction):
                 self.close()
             raise
+        finally:
+            self._since = None
 
     def _is_broken(self) -> bool:
         return self._connection is None or bool(self._connection.closed)

@@ -7,9 +7,8 @@ from typing import Final
 
 import sqlalchemy as sa
 
-from bastion.database.pulse import HeldConnections, Pulse
+from bastion.database.pulse import Connections, Pulse
 from bastion.firewall.analysis import Firewall
-from bastion.models import utc_now
 
 log = logging.getLogger(__name__)
 
@@ -22,7 +21,7 @@ class Vitals:
     def __init__(self, firewall: Firewall, database: sa.Engine) -> None:
         self._firewall = firewall
         self._database = database
-        self._held = HeldConnections(database)
+        self._connections = Connections(database)
         self._pulse = Pulse(database, self._let_go) if database.dialect.name == "postgresql" else None
         self._stopped = threading.Event()
         self._process = 0
@@ -53,10 +52,9 @@ class Vitals:
         metrics.spool_bytes.set(waiting.size)
         metrics.spool_room.set(spool.room())
         metrics.database_away.set(self._firewall.recorder.away is not None)
-        metrics.pool_in_use.set(len(self._held))
+        metrics.pool_in_use.set(self._connections.held)
         rules = self._firewall.rules
-        unread = rules.unreachable_since
-        metrics.rules_unread.set((utc_now() - unread).total_seconds() if unread else 0)
+        metrics.rules_unread.set(rules.unread_seconds)
         if rule_set := rules.loaded:
             metrics.rules.set(rule_set.rules)
             metrics.rules_skipped.set(rule_set.skipped)
@@ -67,12 +65,13 @@ class Vitals:
     def _tell(self) -> None:
         while not self._stopped.wait(TICK_SECONDS):
             try:
+                self._firewall.recorder.let_go_of_slow()
                 self.measure()
             except Exception:  # The thread's outermost edge.
                 log.exception("the metrics are not kept up to date")
 
     def _let_go(self, reason: str) -> None:
         self._firewall.recorder.interrupt(reason)
-        self._held.cut()
+        self._connections.cut()
         # Those in the pool lead to the same server, which may not be the one to ask any more.
         self._database.dispose()

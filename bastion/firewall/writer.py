@@ -90,9 +90,19 @@ class Recorder:
         """Ends the thread and leaves the spool to whoever comes next."""
         if self._process == os.getpid():
             self._stopped.set()
-            self._keeper.join()
+            self._keeper.join(PATIENCE_SECONDS)
+            if self._keeper.is_alive():
+                self._replaying.cut()
+                self._keeper.join(PATIENCE_SECONDS)
             self.spool.release()
             self._store.close()
+
+    def let_go_of_slow(self) -> None:
+        """Ends a wait that the database itself puts no end to: for a synchronous standby that is gone, say."""
+        if self._process != os.getpid():
+            return
+        if max(store.waiting_seconds() for store in (self._store, self._replaying)) > PATIENCE_SECONDS:
+            self.interrupt(f"it takes longer than {PATIENCE_SECONDS:.0f} s to commit")
 
     def interrupt(self, reason: str) -> None:
         """Ends whatever waits for the database; called when it is known not to answer."""

@@ -49,6 +49,19 @@ def test_both_hosts_answer_and_either_knows_the_others_events(hosts: TwoHosts) -
             assert host.call("GET", f"/events/{answer['event_uid']}")[1]["id"] == answer["event_id"]
 
 
+def test_every_request_is_logged_with_the_id_that_its_answer_has(hosts: TwoHosts) -> None:
+    _, headers, _ = hosts.call("GET", "/login?next=%2F%22%0Ax")
+    log = hosts.nginx.folder / "access.json"
+    deadline = time.monotonic() + PATIENCE_SECONDS
+    while headers["X-Request-ID"] not in log.read_text():
+        assert time.monotonic() < deadline
+        time.sleep(0.01)
+
+    lines = [json.loads(line) for line in log.read_text().splitlines()]
+    (line,) = [line for line in lines if line["request_id"] == headers["X-Request-ID"]]
+    assert (line["method"], line["path"], line["status"], line["address"]) == ("GET", "/login", "200", "127.0.0.1")
+
+
 def test_a_login_holds_on_either_host_and_is_known_to_be_over_tls(hosts: TwoHosts) -> None:
     _, headers, page = hosts.call("GET", "/login")
     token = re.search(r'name="csrf_token"[^>]*value="([^"]+)"', page)

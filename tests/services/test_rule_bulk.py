@@ -1,6 +1,7 @@
 """One change to many rules."""
 
 import pytest
+from flask.testing import FlaskClient
 from sqlalchemy import Engine
 from sqlalchemy.orm import Session
 
@@ -46,6 +47,18 @@ def test_a_change_reaches_what_is_not_so_already(
     assert (versions(stored)[0].by, versions(stored)[0].why) == ("ada", "all of them")
     (planned,) = plan(session, [rule.id], change)
     assert not planned.changes
+
+
+@pytest.mark.parametrize("kind", ["postgresql"])
+def test_events_of_rules_that_are_being_changed_are_stored_meanwhile(session: Session, api: FlaskClient) -> None:
+    rule = stored_rule(session)
+    apply(session, {rule.id: 1}, BulkChange(Kind.ADD_TAG, "new"), actor="ada")
+
+    answer = api.post("/api/v1/flow/run", json={"prompt": "ignore previous"}).get_json()
+
+    assert answer["status"] == "block"
+    assert answer["event_id"] is not None
+    session.commit()
 
 
 def test_archiving_many_keeps_them(session: Session) -> None:

@@ -112,7 +112,9 @@ def _rules(session: Session, rule_ids: Sequence[int], *, locked: bool = False) -
     for start in range(0, len(rule_ids), _AT_ONCE):
         chosen = sa.select(Rule).where(Rule.id.in_(rule_ids[start : start + _AT_ONCE])).order_by(Rule.id)
         if locked:
-            chosen = chosen.with_for_update().options(undefer(Rule.history)).execution_options(populate_existing=True)
+            # Triggers that are stored meanwhile refer to these rules: only their ids must stay.
+            chosen = chosen.with_for_update(key_share=True)
+            chosen = chosen.options(undefer(Rule.history)).execution_options(populate_existing=True)
         found = session.scalars(chosen).all()
         yield from found
         session.flush()
