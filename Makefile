@@ -11,6 +11,7 @@ help:  ## List the targets.
 
 run: $(VENV)/run.stamp  ## Install, migrate, and serve on HOST:PORT (127.0.0.1:8000).
 	@sh requirements/ensure_libhs.sh $(BIN)/python || true
+	@$(BIN)/python -m compileall -q bastion wsgi.py
 	@$(BIN)/flask init
 	@exec $(BIN)/gunicorn -c python:bastion.gunicorn wsgi:app
 
@@ -30,6 +31,7 @@ pytest: $(VENV)/test.stamp  ## Run the tests, on SQLite and PostgreSQL, with a r
 	@sh tests/ensure_chromium.sh
 	@sh requirements/ensure_libhs.sh $(BIN)/python
 	@sh tests/ensure_nginx.sh
+	@$(BIN)/python -m compileall -q bastion tests wsgi.py
 	$(BIN)/pytest --numprocesses $$(($$(getconf _NPROCESSORS_ONLN) + 1)) --maxprocesses 4 --dist loadfile --no-loadscope-reorder
 
 format: $(VENV)/test.stamp  ## Rewrite the code in the house's format.

@@ -1,11 +1,13 @@
 """Gunicorn's configuration: ``gunicorn -c python:bastion.gunicorn wsgi:app``."""
 
+import gc
 import logging
 import os
 import shutil
 import socket
 import struct
 import tempfile
+from importlib import import_module
 from pathlib import Path
 from typing import Any
 
@@ -45,9 +47,10 @@ _made: list[str] = []
 
 
 def on_starting(_server: Any) -> None:
-    """Makes the folder through which workers share their metrics, unless the operator has named one.
+    """Makes the folder through which workers share their metrics, unless the operator has named one; imports the code.
 
-    It is best in memory: on a full disk, a worker that writes to it would be killed.
+    The folder is best in memory: on a full disk, a worker that writes to it would be killed. What is imported and made
+    here is there once, for all workers that are forked; each makes an application of its own.
     """
     if _settings.bastion_log_format is LogFormat.JSON:
         log_as_json(lambda: None)
@@ -56,6 +59,12 @@ def on_starting(_server: Any) -> None:
         parent = memory if os.access(memory, os.W_OK) else None
         os.environ[_METRICS] = tempfile.mkdtemp(prefix="bastion-metrics-", dir=parent)
         _made.append(os.environ[_METRICS])
+    # Not above: it asks for the folder as it is imported.
+    import_module("bastion.app")
+    import_module("bastion.engine.projection").make_tables()
+    # Collecting garbage would write to these pages, and copy them into each worker.
+    gc.collect()
+    gc.freeze()
 
 
 def when_ready(server: Any) -> None:

@@ -154,6 +154,12 @@ def classes(alphabet: Alphabet = Alphabet.WORDS) -> dict[int, str]:
     }
 
 
+def make_tables() -> None:
+    """Makes now, in most of a second, what the first texts would wait for; processes that are forked then share it."""
+    for alphabet in Alphabet:
+        _lookup(alphabet)
+
+
 @cache
 def _lookup(alphabet: Alphabet) -> "np.ndarray[tuple[int], np.dtype[np.uint8]]":
     import numpy as np
