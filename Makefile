@@ -11,7 +11,7 @@ help:  ## List the targets.
 
 run: $(VENV)/run.stamp  ## Install, migrate, and serve on HOST:PORT (127.0.0.1:8000).
 	@sh requirements/ensure_libhs.sh $(BIN)/python || true
-	@$(BIN)/python -m compileall -q bastion wsgi.py
+	@$(BIN)/python -m compileall -q bastion wsgi.py || true
 	@$(BIN)/flask init
 	@exec $(BIN)/gunicorn -c python:bastion.gunicorn wsgi:app
 

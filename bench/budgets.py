@@ -1,6 +1,7 @@
 """The budgets of DESIGN section 10 as the benches measured them last, each beside its baseline."""
 
 import json
+import math
 from collections.abc import Iterator
 from datetime import datetime
 from typing import Literal, NamedTuple
@@ -84,7 +85,9 @@ def _named(figures: list[Figure], name: str) -> list[Figure]:
 
 
 def _held_to(budget: Budget, figure: Figure) -> float:
-    return (figure["ratio"] or 0.0) if budget.of_ratio else figure["value"]
+    if not budget.of_ratio:
+        return figure["value"]
+    return math.nan if figure["ratio"] is None else figure["ratio"]
 
 
 def _is_met(budget: Budget, value: float) -> bool:

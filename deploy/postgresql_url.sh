@@ -7,4 +7,8 @@ if test -n "$PGPASSWORD_OF_URL"; then
   export PGPASSWORD="$PGPASSWORD_OF_URL"
 fi
 unset PGPASSWORD_OF_URL
+# Of several servers the one that Bastion uses.
+case $url in
+  *host=*,*) export PGTARGETSESSIONATTRS="${PGTARGETSESSIONATTRS:-read-write}" ;;
+esac
 url=$(printf %s "$url" | sed -e 's/^postgres[a-z]*\(+[a-z0-9]*\)\{0,1\}:/postgresql:/' -e 's#^\([^/]*//[^/@:]*\):[^/]*@#\1@#')

@@ -71,7 +71,7 @@ class Nginx:
             ("listen 80;", f"listen 127.0.0.1:{plain};"),
             ("listen 443 ssl", f"listen 127.0.0.1:{self.port} ssl"),
             ("bastion.example.org", "localhost"),
-            ("/var/log/nginx/bastion.json", str(self.folder / "access.json")),
+            ("/var/log/nginx/bastion.json.log", str(self.folder / "access.json")),
             ("/etc/ssl/bastion/fullchain.pem", str(self.folder / "certificate.pem")),
             ("/etc/ssl/bastion/privkey.pem", str(self.folder / "key.pem")),
         ):

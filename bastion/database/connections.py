@@ -63,6 +63,9 @@ def prepare_connections(engine: sa.Engine, settings: Settings) -> None:
         sa.event.listen(engine, "connect", lambda connection, record: _prepare(connection, record, file, synchronous))
         sa.event.listen(engine, "checkout", lambda _connection, record, _proxy: _check(record, file))
     else:
+        newest = _NewestServer()
+        sa.event.listen(engine, "connect", newest.note)
+        sa.event.listen(engine, "checkout", newest.check)
         sa.event.listen(engine, "connect", _limit_statements)
         sa.event.listen(engine, "handle_error", _leave_what_is_read_only)
 
@@ -91,6 +94,20 @@ class DatabaseFile:
         """
         if self.identity() is None and self._seen:
             raise sqlite3.OperationalError(f"the database file {self.path} is gone")
+
+
+class _NewestServer:
+    """Which of several servers the newest connection leads to: a pool must not lead to the one before as well."""
+
+    def __init__(self) -> None:
+        self._server: tuple[str, int] | None = None
+
+    def note(self, connection: Any, record: Any) -> None:
+        record.info["server"] = self._server = (connection.info.host, connection.info.port)
+
+    def check(self, _connection: Any, record: Any, _proxy: Any) -> None:
+        if record.info.get("server") != self._server:
+            raise DisconnectionError("another server has taken over")
 
 
 def shut_down(connection: Any) -> None:

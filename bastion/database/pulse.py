@@ -80,6 +80,7 @@ class Pulse:
         self._stopped = threading.Event()
         self._connection: Any = None
         self._read_only = False
+        self._last: dict[str, Any] | None = None
         self._process = 0
 
     def start(self) -> None:
@@ -111,18 +112,23 @@ class Pulse:
     def _connect(self) -> None:
         """To the first of the servers that can be had, as the driver would if it did not have to be waited for.
 
-        That one of them says nothing is what others would wait for, whatever the next answers.
+        That the one which answered last says nothing is what others wait for, whatever the next answers.
         """
-        faults: list[Exception] = []
+        silence: Silence | None = None
+        fault: Exception | None = None
         for server in self._servers:
             try:
                 self._connection = psycopg2.connect(**server, async_=True)
                 self._wait()
+                self._last = server
                 return
             except (Silence, psycopg2.Error) as error:
                 self._forget()
-                faults.append(error)
-        raise next((fault for fault in faults if isinstance(fault, Silence)), faults[-1])
+                fault = error
+                if isinstance(error, Silence) and self._last in (None, server):
+                    silence = error
+        assert fault is not None
+        raise silence or fault
 
     def _wait(self) -> None:
         deadline = time.monotonic() + SILENCE_SECONDS

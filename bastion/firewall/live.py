@@ -25,7 +25,7 @@ POLL_SECONDS: Final = 0.4
 """Between two looks at the stored rules: with the build, an edit is in force within one second."""
 
 MOMENT_SECONDS: Final = 5.0
-"""Between two looks, before it counts as not looking."""
+"""That a look at the stored rules may take before they count as unread."""
 
 QUIET_SECONDS: Final = 10
 """Without a change, until all rules are compiled together: while somebody edits, only what changes is."""
@@ -81,7 +81,7 @@ class LiveRules:
         self._process = 0
         self._stopped = threading.Event()
         self.unreachable_since: datetime | None = None
-        self._looked = time.monotonic()
+        self._asking_since: float | None = None
 
     def current(self) -> RuleSet:
         """The rules in force. The first call in a process loads them, from disk while the database is away.
@@ -104,21 +104,25 @@ class LiveRules:
         """How long the stored rules have not been read: the database is away, or gives no answer. 0 for a moment."""
         if since := self.unreachable_since:
             return (utc_now() - since).total_seconds()
-        seconds = time.monotonic() - self._looked
+        asking_since = self._asking_since
+        seconds = 0.0 if asking_since is None else time.monotonic() - asking_since
         return seconds if seconds > MOMENT_SECONDS else 0.0
 
     def refresh(self) -> RuleSet:
         """Looks at the stored rules now and compiles them if they have changed."""
         with Session(self._database) as session:
-            revision = _revision(session)
-            self._looked = time.monotonic()
-            current = self._current
-            if current is None or current.kept_at is not None or revision != current.revision:
+            self._asking_since = time.monotonic()
+            try:
+                revision = _revision(session)
+                current = self._current
+                if current is not None and current.kept_at is None and revision == current.revision:
+                    self._kept.confirm()
+                    return current
                 stored = _stored(session, revision)
-                current = self._current = _compiled(stored, self._compiler)
-                self._kept.keep(stored)
-            else:
-                self._kept.confirm()
+            finally:
+                self._asking_since = None
+            current = self._current = _compiled(stored, self._compiler)
+            self._kept.keep(stored)
             return current
 
     def settle(self) -> None:

@@ -11,7 +11,13 @@ from typing import Any, Final, Protocol
 
 import psycopg2
 import sqlalchemy as sa
-from psycopg2.errors import DeadlockDetected, ReadOnlySqlTransaction, SerializationFailure
+from psycopg2.errors import (
+    DeadlockDetected,
+    InsufficientPrivilege,
+    ReadOnlySqlTransaction,
+    SerializationFailure,
+    UndefinedFunction,
+)
 from sqlalchemy.dialects import postgresql, sqlite
 
 from bastion.database.connections import ALIVE, DatabaseFile, shut_down
@@ -227,13 +233,14 @@ class PostgresStore:
         return {row[0] for row in self._run("SELECT id FROM rules")}
 
     def probe(self) -> None:
-        # Statements that are sent as one text are one transaction: it ends, and the lock with it. A standby gives the
-        # lock as well. The message is written as an event would be, and the commit waits as for one.
-        ((read_only,),) = self._run(
-            "LOCK TABLE events, rule_triggers IN ROW EXCLUSIVE MODE NOWAIT; "
-            "SELECT pg_logical_emit_message(true, 'bastion', 'probe'); SHOW transaction_read_only"
-        )
-        if read_only == "on":
+        # Statements that are sent as one text are one transaction: it ends, and the lock with it. The message is
+        # written as an event would be, and the commit waits as for one.
+        lock, look = "LOCK TABLE events, rule_triggers IN ROW EXCLUSIVE MODE NOWAIT;", "SHOW transaction_read_only"
+        try:
+            found = self._run(f"{lock} SELECT pg_logical_emit_message(true, 'bastion', 'probe'); {look}")
+        except (InsufficientPrivilege, UndefinedFunction):
+            found = self._run(f"{lock} {look}")
+        if found == [("on",)]:
             raise ReadOnlySqlTransaction("PostgreSQL is read-only")
 
     def waiting_seconds(self) -> float:
@@ -280,12 +287,17 @@ class PostgresStore:
 
     def _open(self) -> Any:
         if self._connection is None:
-            connection = psycopg2.connect(**self._parameters)
-            connection.autocommit = True
-            limit = int(STORE_SECONDS * 1000)
-            with connection.cursor() as cursor:
-                cursor.execute(f"SET statement_timeout = {limit}; SET lock_timeout = {limit}")
-            self._connection = connection
+            # Known before the first statement, so that it can be cut.
+            self._connection = psycopg2.connect(**self._parameters)
+            self._since = time.monotonic()
+            try:
+                self._connection.autocommit = True
+                limit = int(STORE_SECONDS * 1000)
+                with self._connection.cursor() as cursor:
+                    cursor.execute(f"SET statement_timeout = {limit}; SET lock_timeout = {limit}")
+            except psycopg2.Error:
+                self.close()
+                raise
         return self._connection
 
 

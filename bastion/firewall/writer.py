@@ -98,11 +98,14 @@ class Recorder:
             self._store.close()
 
     def let_go_of_slow(self) -> None:
-        """Ends a wait that the database itself puts no end to: for a synchronous standby that is gone, say."""
-        if self._process != os.getpid():
-            return
-        if max(store.waiting_seconds() for store in (self._store, self._replaying)) > PATIENCE_SECONDS:
-            self.interrupt(f"it takes longer than {PATIENCE_SECONDS:.0f} s to commit")
+        """Ends a wait of texts that the database itself puts no end to: for a synchronous standby that is gone, say.
+
+        What the thread of the spool waits for is left to it: a cut connection stays with PostgreSQL until it can
+        commit, and one that waits says as well as many that it cannot.
+        """
+        if self._process == os.getpid() and self._store.waiting_seconds() > PATIENCE_SECONDS:
+            self._note_away(f"it takes longer than {PATIENCE_SECONDS:.0f} s to commit")
+            self._store.cut()
 
     def interrupt(self, reason: str) -> None:
         """Ends whatever waits for the database; called when it is known not to answer."""

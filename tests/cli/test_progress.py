@@ -3,6 +3,7 @@
 import io
 import os
 import pty
+import select
 import time
 from collections.abc import Callable
 
@@ -32,7 +33,11 @@ def test_a_terminal_shows_it_and_a_pipe_does_not(
         monkeypatch.setattr("sys.stderr", terminal)
         work()
         terminal.flush()
-        assert shown in screen.read(4096).decode()
+        seen = screen.read(4096)
+        # A terminal hands over what it has, which may not be all of it yet.
+        while shown.encode() not in seen and select.select([screen], [], [], 20)[0]:
+            seen += screen.read(4096)
+        assert shown in seen.decode()
 
     pipe = io.StringIO()
     monkeypatch.setattr("sys.stderr", pipe)

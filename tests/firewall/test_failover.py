@@ -5,7 +5,10 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
+from sqlalchemy import Connection, create_engine
 
+from bastion.database.connections import engine_options, prepare_connections
+from bastion.settings import load_settings
 from tests.firewall.test_database_away import PATIENCE_SECONDS, ask, wait_until_stored
 from tests.postgres import TemporaryPostgres
 from tests.servers import Server
@@ -53,7 +56,12 @@ def test_a_standby_takes_over(
 
         wait_until_stored(server, answers)
         rule = {"name": "Made after", "details": "-", "pattern": "quuxfrobnicate", "action": "block"}
-        assert server.call("POST", "/rules", rule)[0] == 201
+        made = []
+        # A worker that has not noticed yet says that the database is away.
+        while (status := server.call("POST", "/rules", rule)[0]) == 503 and len(made) < PATIENCE_SECONDS:
+            made.append(status)
+            time.sleep(1)
+        assert status == 201, server.log
         until(lambda: server.status_of("quuxfrobnicate") == "block", server)
         until(lambda: server.call("POST", "/flow/run", {"prompt": "hello"})[1]["event_id"] is not None, server)
         assert int(standby.psql("postgres", "-c", "SELECT count(*) FROM events")) > len(answers)
@@ -61,6 +69,27 @@ def test_a_standby_takes_over(
         if lost == "frozen":
             postgres.thaw()
         server.stop()
+
+
+def test_a_pool_leads_to_one_server(postgres: TemporaryPostgres, standby: TemporaryPostgres) -> None:
+    hosts = f"host=127.0.0.1,127.0.0.1&port={postgres.port},{standby.port}"
+    settings = load_settings(database_url=f"postgresql://postgres@/postgres?{hosts}")
+    engine = create_engine(settings.database_url, **engine_options(settings))
+    prepare_connections(engine, settings)
+    with engine.connect(), engine.connect():
+        postgres.psql("postgres", "-c", "ALTER SYSTEM SET default_transaction_read_only = on")
+        postgres.psql("postgres", "-c", "SELECT pg_reload_conf()")
+        standby.psql("postgres", "-c", "SELECT pg_promote()")
+        with engine.connect() as third:
+            assert port_of(third) == standby.port
+
+    with engine.connect() as first, engine.connect() as second, engine.connect() as third:
+        assert [port_of(one) for one in (first, second, third)] == [standby.port] * 3
+    engine.dispose()
+
+
+def port_of(connection: Connection) -> int:
+    return int(connection.exec_driver_sql("SHOW port").scalar_one())
 
 
 def test_a_commit_that_waits_for_a_lost_standby_holds_nobody_up(
