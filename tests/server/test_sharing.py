@@ -81,6 +81,8 @@ def test_connections_opened_at_once_are_shared(wide: Server) -> None:
     shares = [shares_of_thirty(wide) for _ in range(5)]
 
     assert max(map(min, shares)) >= 4, shares
+    # One that was open before may have been closed meanwhile.
+    assert all(28 <= sum(taken) <= 30 for taken in shares), shares
 
 
 def shares_of_thirty(server: Server) -> list[int]:
@@ -90,9 +92,8 @@ def shares_of_thirty(server: Server) -> list[int]:
         connections = [open_ones.enter_context(closing(connected(server))) for _ in range(30)]
         assert all(map(is_alive, connections))
         taken = [now - then for now, then in zip(connections_of(server), before, strict=True)]
-        assert sum(taken) == 30
     deadline = time.monotonic() + 20
-    while connections_of(server) != before:
+    while sum(connections_of(server)) > sum(before):
         assert time.monotonic() < deadline
         time.sleep(0.02)
     return taken
