@@ -6,7 +6,10 @@ from collections.abc import Iterator
 from datetime import datetime
 from typing import Literal, NamedTuple
 
+from bench.pages import BUDGET_MS
 from bench.results_file import FOLDER, Figure
+from bench.throughput import BUDGET_P99_MS, BUDGET_RATIO
+from bench.two_hosts import BUDGET_SECONDS as EDIT_SECONDS
 from tests.databases import KINDS
 
 Wanted = Literal["at most", "at least"]
@@ -38,18 +41,18 @@ def budgets() -> Iterator[Budget]:
         for prompts in ("prose", "mixed"):
             load = f"{kind}, {prompts}, 60 rules"
             judged = f"texts judged and stored, {load}"
-            yield Budget(f"texts a second, {kind}, {prompts}", "throughput", judged, "at least", 0.5)
+            yield Budget(f"texts a second, {kind}, {prompts}", "throughput", judged, "at least", BUDGET_RATIO)
             p99 = f"p99 at 32 connections, {load}"
-            yield Budget(f"p99 of them, {kind}, {prompts}", "throughput", p99, "at most", 25, "ms")
+            yield Budget(f"p99 of them, {kind}, {prompts}", "throughput", p99, "at most", BUDGET_P99_MS, "ms")
     aidr = "texts judged and stored, beside AIDR Bastion"
     yield Budget("texts a second, beside AIDR Bastion (AIDR=URL)", "throughput", aidr, "at least", 8)
     for kind in KINDS:
-        yield Budget(f"any page, p95, {kind}", "pages", f"*, {kind}, p95", "at most", 100, "ms")
+        yield Budget(f"any page, p95, {kind}", "pages", f"*, {kind}, p95", "at most", BUDGET_MS, "ms")
     for kind in KINDS:
         edit = f"rule edit in force, {kind}, longest"
-        yield Budget(f"edit to effect, every worker, {kind}", "live_rules", edit, "at most", 1, "s")
+        yield Budget(f"edit to effect, every worker, {kind}", "live_rules", edit, "at most", EDIT_SECONDS, "s")
     edit = "edit in force on the other host, longest"
-    yield Budget("edit to effect, every host, postgresql", "two_hosts", edit, "at most", 1, "s")
+    yield Budget("edit to effect, every host, postgresql", "two_hosts", edit, "at most", EDIT_SECONDS, "s")
     for kind in KINDS:
         yield Budget(
             f"start, 1,800 rules, warm cache, {kind}", "start", f"start, 1800 rules, {kind}", "at most", 1.5, "s"
